@@ -1,0 +1,83 @@
+/**
+ * The daemon's API: newline-delimited JSON over a unix socket. One request object a line, one response object a line, matched by
+ * id; a subscription answers with many lines. The server parses requests into model types and refuses unknown fields.
+ */
+import type { Destination } from '../../model/destination.ts';
+import type { LvsErrorCode } from '../../model/errors.ts';
+import type { MarkRule } from '../../model/mark-rule.ts';
+import type { ConnectionRecord, DataplaneStats, DestinationStats, ServiceStats } from '../../model/stats.ts';
+import type { SysctlName, SysctlValues } from '../../model/sysctl.ts';
+import type { Timeouts } from '../../model/table-edit.ts';
+import type { TraceFilter, TraceRecord } from '../../model/trace-record.ts';
+import type { ServiceId, VirtualService } from '../../model/virtual-service.ts';
+
+export const API_VERSION = 1;
+export const DEFAULT_SOCKET = '/run/tsipvs/tsipvsd.sock';
+
+/** A synchronisation daemon as --start-daemon configures it. Zero and empty mean the kernel's default. */
+export interface SyncDaemon {
+  readonly role: 'master' | 'backup';
+  readonly interface: string;
+  readonly syncId: number;
+  readonly maxLength: number;
+  readonly group: string;
+  readonly port: number;
+  readonly ttl: number;
+}
+
+/** Everything that changes the table. These are also what config readers, health and restore produce. */
+export type ControlCommand =
+  | { readonly op: 'addService'; readonly service: VirtualService }
+  | { readonly op: 'editService'; readonly service: VirtualService }
+  | { readonly op: 'deleteService'; readonly id: ServiceId }
+  | { readonly op: 'addDestination'; readonly id: ServiceId; readonly destination: Destination }
+  | { readonly op: 'editDestination'; readonly id: ServiceId; readonly destination: Destination }
+  | { readonly op: 'deleteDestination'; readonly id: ServiceId; readonly address: string; readonly port: number }
+  | { readonly op: 'flush' }
+  | { readonly op: 'zero'; readonly id: ServiceId | null }
+  | { readonly op: 'timeouts'; readonly timeouts: Timeouts }
+  | { readonly op: 'startDaemon'; readonly daemon: SyncDaemon }
+  | { readonly op: 'stopDaemon'; readonly role: 'master' | 'backup' }
+  | { readonly op: 'sysctl'; readonly name: SysctlName; readonly value: number }
+  | { readonly op: 'marks'; readonly rules: readonly MarkRule[] };
+
+export interface ApiFailure { readonly code: LvsErrorCode; readonly message: string }
+export type CommandResult = { readonly ok: true } | { readonly ok: false; readonly error: ApiFailure };
+
+export interface ListedDestination { readonly destination: Destination; readonly run: DestinationStats }
+export interface ListedService { readonly service: VirtualService; readonly run: ServiceStats; readonly destinations: readonly ListedDestination[] }
+
+export interface DaemonInfo {
+  readonly version: string;
+  readonly apiVersion: number;
+  readonly pid: number;
+  readonly device: string;
+  readonly interfaces: readonly string[];
+  /** What the kernel prints as (size=...): connection hash buckets. 4096 unless configured. */
+  readonly connTabSize: number;
+  readonly uptimeSec: number;
+}
+
+/** method -> [params, result]. */
+export interface ApiMethods {
+  info: [Record<string, never>, DaemonInfo];
+  /** Run in order; a refused command does not stop the rest unless `atomic`, which applies all or none. */
+  apply: [{ commands: readonly ControlCommand[]; atomic?: boolean }, { results: readonly CommandResult[] }];
+  /** In the kernel's service order is undefined; destinations newest first. `id` limits to one service (NoSuchService if absent). */
+  list: [{ id?: ServiceId }, { services: readonly ListedService[] }];
+  connections: [Record<string, never>, { connections: readonly ConnectionRecord[] }];
+  timeouts: [Record<string, never>, Timeouts];
+  daemons: [Record<string, never>, { daemons: readonly SyncDaemon[] }];
+  sysctls: [Record<string, never>, SysctlValues];
+  marks: [Record<string, never>, { rules: readonly MarkRule[] }];
+  stats: [Record<string, never>, DataplaneStats];
+  /** Subscription: response lines {id, event: TraceRecord} until the client closes or the limit is reached. */
+  trace: [{ filter: TraceFilter }, { started: true }];
+}
+export type ApiMethod = keyof ApiMethods;
+
+export interface ApiRequest<M extends ApiMethod = ApiMethod> { readonly id: number; readonly method: M; readonly params: ApiMethods[M][0] }
+export type ApiResponse<M extends ApiMethod = ApiMethod> =
+  | { readonly id: number; readonly result: ApiMethods[M][1] }
+  | { readonly id: number; readonly error: ApiFailure }
+  | { readonly id: number; readonly event: TraceRecord };

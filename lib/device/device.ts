@@ -1,0 +1,36 @@
+/**
+ * The device contract: where frames come from and go to. A device is bound to one interface (or one capture) and is used by one
+ * thread. Verbs: receive, transmit, flush, recycle, close.
+ */
+import type { FrameBurst, FrameMemory } from '../wire/frame.ts';
+
+export interface DeviceCounters {
+  received: number;
+  transmitted: number;
+  /** Frames the kernel or device lost before we saw them. */
+  receiveDrops: number;
+  /** Frames that could not be sent. */
+  transmitDrops: number;
+}
+
+export interface Device {
+  /** packet, pcap, pcap-file, loopback. */
+  readonly kind: string;
+  /** Interface name for messages. */
+  readonly name: string;
+  /** File descriptors that become readable when receive() has work; empty for devices in memory. */
+  readonly pollFds: readonly number[];
+  readonly counters: DeviceCounters;
+  /** Fill `burst` with up to MAX_BURST waiting frames and return how many. They stay valid until recycle(). */
+  receive(burst: FrameBurst): number;
+  /** The burst object to receive into (its memory is the device's own). */
+  readonly burst: FrameBurst;
+  /** Queue one frame; its bytes may be read as late as flush(). HEADROOM bytes before `off` may be overwritten. */
+  transmit(memory: FrameMemory, off: number, len: number, offload: number): void;
+  /** Push all queued frames out. */
+  flush(): void;
+  /** Give the frames of the last receive() back to the device. Call after flush() of every device. */
+  recycle(): void;
+  /** Release everything; idempotent. */
+  close(): void;
+}
