@@ -81,3 +81,8 @@ export type ApiResponse<M extends ApiMethod = ApiMethod> =
   | { readonly id: number; readonly result: ApiMethods[M][1] }
   | { readonly id: number; readonly error: ApiFailure }
   | { readonly id: number; readonly event: TraceRecord };
+
+/** What a front end needs of the API: the socket client has it, and so has a Controller in the same process. */
+export interface ApiCaller {
+  call<M extends ApiMethod>(method: M, params: ApiMethods[M][0]): Promise<ApiMethods[M][1]>;
+}
