@@ -1,0 +1,75 @@
+/* File descriptors: open, close, read, write, ioctl, poll, eventfd. */
+#include "shim.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static napi_value open_(napi_env env, napi_callback_info info) { /* (path\0, flags) */
+  arguments a = arguments_of(env, info);
+  return result(env, open(bytes_at(&a, 0, NULL), int_at(&a, 1) | O_CLOEXEC));
+}
+
+static napi_value close_(napi_env env, napi_callback_info info) { /* (fd) */
+  arguments a = arguments_of(env, info);
+  return result(env, close(int_at(&a, 0)));
+}
+
+static napi_value read_(napi_env env, napi_callback_info info) { /* (fd, bytes) */
+  arguments a = arguments_of(env, info);
+  size_t length;
+  void *data = bytes_at(&a, 1, &length);
+  return result(env, read(int_at(&a, 0), data, length));
+}
+
+static napi_value write_(napi_env env, napi_callback_info info) { /* (fd, bytes) */
+  arguments a = arguments_of(env, info);
+  size_t length;
+  void *data = bytes_at(&a, 1, &length);
+  return result(env, write(int_at(&a, 0), data, length));
+}
+
+static napi_value ioctl_(napi_env env, napi_callback_info info) { /* (fd, request, bytes | number) */
+  arguments a = arguments_of(env, info);
+  size_t length;
+  void *data = bytes_at(&a, 2, &length);
+  unsigned long request = (unsigned long)long_at(&a, 1);
+  if (data) return result(env, ioctl(int_at(&a, 0), request, data));
+  return result(env, ioctl(int_at(&a, 0), request, (unsigned long)long_at(&a, 2)));
+}
+
+static napi_value poll_(napi_env env, napi_callback_info info) { /* (struct pollfd[], count, timeout ms) */
+  arguments a = arguments_of(env, info);
+  return result(env, poll(bytes_at(&a, 0, NULL), (nfds_t)int_at(&a, 1), int_at(&a, 2)));
+}
+
+static napi_value eventfd_(napi_env env, napi_callback_info info) {
+  (void)info;
+  return result(env, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+static napi_value eventfdSignal(napi_env env, napi_callback_info info) { /* (fd) */
+  arguments a = arguments_of(env, info);
+  uint64_t one = 1;
+  return result(env, write(int_at(&a, 0), &one, sizeof one));
+}
+
+static napi_value eventfdClear(napi_env env, napi_callback_info info) { /* (fd) -> times signalled */
+  arguments a = arguments_of(env, info);
+  uint64_t times = 0;
+  if (read(int_at(&a, 0), &times, sizeof times) < 0) return number(env, errno == EAGAIN ? 0 : -errno);
+  return number(env, (double)times);
+}
+
+void define_files(napi_env env, napi_value exports) {
+  define(env, exports, "open", open_);
+  define(env, exports, "close", close_);
+  define(env, exports, "read", read_);
+  define(env, exports, "write", write_);
+  define(env, exports, "ioctl", ioctl_);
+  define(env, exports, "poll", poll_);
+  define(env, exports, "eventfd", eventfd_);
+  define(env, exports, "eventfdSignal", eventfdSignal);
+  define(env, exports, "eventfdClear", eventfdClear);
+}
