@@ -13,6 +13,8 @@ export interface SchedulerDestination {
   readonly family: 4 | 6;
   readonly port: number;
   readonly weight: number;
+  /** The weight it was added with, then the latest that was not 0 (the kernel's last_weight; mh builds its table from it). */
+  readonly lastWeight: number;
   readonly activeConns: number;
   readonly inactiveConns: number;
   /** IP_VS_DEST_F_OVERLOAD. */
@@ -21,6 +23,8 @@ export interface SchedulerDestination {
 
 export interface SchedulerService<D extends SchedulerDestination = SchedulerDestination> {
   readonly destinations: readonly D[];
+  /** Family of the virtual service; destinations behind tunnels may be of the other one. */
+  readonly family: 4 | 6;
   /** OR of SCHED_FLAG (model/virtual-service). */
   readonly schedFlags: number;
   readonly fwmark: number;
