@@ -1,0 +1,183 @@
+/**
+ * The data plane in a worker thread, seen from the control thread as a DataplaneLink. Requests travel over their own port and are
+ * numbered; the worker sleeps in poll, so each is followed by a signal on its eventfd. When the worker ends by itself everything
+ * waiting fails, and the owner is told once.
+ */
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import type { DataplaneLink } from '../model/dataplane-link.ts';
+import { LvsError } from '../model/errors.ts';
+import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
+import type { TableEdit } from '../model/table-edit.ts';
+import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
+import type { DeviceReport, WorkerReport, WorkerRequest, WorkerSetup } from '../model/worker-message.ts';
+
+/** The eventfd that wakes the worker. */
+export interface WakeSignal {
+  readonly fd: number;
+  signal(): void;
+  close(): void;
+}
+
+export interface WorkerLinkOptions extends Omit<WorkerSetup, 'wakeFd' | 'posted' | 'requests'> {
+  /** Path or URL of the worker's entry file. */
+  readonly file: string | URL;
+  readonly wake: WakeSignal;
+  onResolve(interfaceIdx: number, address: string): void;
+  /** The worker ended without having been asked to. */
+  onCrash(reason: string): void;
+}
+
+/** A request without its number. */
+type Unnumbered = WorkerRequest extends infer R ? (R extends unknown ? Omit<R, 'id'> : never) : never;
+
+interface Waiting {
+  resolve(report: WorkerReport | readonly ConnectionRecord[]): void;
+  reject(error: Error): void;
+  readonly records: ConnectionRecord[];
+}
+
+export class WorkerLink implements DataplaneLink {
+  readonly #worker: Worker;
+  readonly #requests: MessagePort;
+  readonly #posted: Int32Array;
+  readonly #options: WorkerLinkOptions;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #ended: Promise<void>;
+  #nextId = 1;
+  #closed = false;
+  #crashReason: string | null = null;
+  #traceListener: ((record: TraceRecord) => void) | null = null;
+  #started!: { resolve(): void; reject(error: Error): void };
+  readonly #ready = new Promise<void>((resolve, reject) => (this.#started = { resolve, reject }));
+
+  private constructor(options: WorkerLinkOptions) {
+    this.#options = options;
+    const channel = new MessageChannel();
+    this.#requests = channel.port1;
+    const posted = new SharedArrayBuffer(4);
+    this.#posted = new Int32Array(posted);
+    const setup: WorkerSetup = {
+      device: options.device, interfaces: options.interfaces, maxConnections: options.maxConnections, connTabSize: options.connTabSize,
+      wakeFd: options.wake.fd, posted, requests: channel.port2,
+    };
+    this.#worker = new Worker(options.file, { workerData: setup, transferList: [channel.port2], name: 'tsipvs dataplane' });
+    this.#worker.on('message', (report: WorkerReport) => this.#receive(report));
+    this.#worker.on('error', (error: Error) => (this.#crashReason ??= error.stack ?? error.message));
+    this.#ended = new Promise((resolve) => this.#worker.on('exit', (code) => {
+      this.#end(this.#crashReason ?? `the data plane ended with status ${code}`);
+      resolve();
+    }));
+  }
+
+  /** Resolves when the devices are open and the loop runs; a refusal (permission, no such interface) is an LvsError. */
+  static async start(options: WorkerLinkOptions): Promise<WorkerLink> {
+    const link = new WorkerLink(options);
+    await link.#ready;
+    return link;
+  }
+
+  async apply(edits: readonly TableEdit[]): Promise<void> {
+    if (edits.length > 0) await this.#ask({ op: 'apply', edits });
+  }
+
+  async stats(): Promise<DataplaneStats> {
+    return (await this.#statsReport()).stats;
+  }
+
+  async devices(): Promise<readonly DeviceReport[]> {
+    return (await this.#statsReport()).devices;
+  }
+
+  async connections(): Promise<readonly ConnectionRecord[]> {
+    return (await this.#ask({ op: 'connections' })) as readonly ConnectionRecord[];
+  }
+
+  async trace(filter: TraceFilter | null): Promise<void> {
+    await this.#ask({ op: 'trace', filter });
+  }
+
+  onTrace(listener: (record: TraceRecord) => void): void {
+    this.#traceListener = listener;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#post({ id: this.#nextId++, op: 'close' });
+    }
+    await this.#ended;
+  }
+
+  async #statsReport(): Promise<Extract<WorkerReport, { kind: 'stats' }>> {
+    return (await this.#ask({ op: 'stats' })) as Extract<WorkerReport, { kind: 'stats' }>;
+  }
+
+  #ask(request: Unnumbered): Promise<WorkerReport | readonly ConnectionRecord[]> {
+    if (this.#closed) return Promise.reject(new LvsError('NotRunning', 'the data plane has ended'));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, records: [] });
+      this.#post({ ...request, id } as WorkerRequest);
+    });
+  }
+
+  #post(request: WorkerRequest): void {
+    this.#requests.postMessage(request);
+    Atomics.add(this.#posted, 0, 1);
+    this.#options.wake.signal();
+  }
+
+  #receive(report: WorkerReport): void {
+    switch (report.kind) {
+      case 'ready':
+        this.#started.resolve();
+        return;
+      case 'refused':
+        this.#closed = true;
+        this.#started.reject(new LvsError(report.code, report.message));
+        return;
+      case 'trace':
+        this.#traceListener?.(report.record);
+        return;
+      case 'resolve':
+        this.#options.onResolve(report.interfaceIdx, report.address);
+        return;
+      case 'crashed':
+        this.#crashReason = report.message;
+        return;
+      case 'connections':
+        this.#collect(report);
+        return;
+      case 'failed':
+        this.#take(report.id)?.reject(new LvsError('Internal', report.message));
+        return;
+      case 'done':
+      case 'stats':
+        this.#take(report.id)?.resolve(report);
+    }
+  }
+
+  #collect(report: Extract<WorkerReport, { kind: 'connections' }>): void {
+    const waiting = this.#waiting.get(report.id);
+    if (waiting === undefined) return;
+    for (const record of report.records) waiting.records.push(record);
+    if (report.last) this.#take(report.id)?.resolve(waiting.records);
+  }
+
+  #take(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiting;
+  }
+
+  #end(reason: string): void {
+    const asked = this.#closed;
+    this.#closed = true;
+    this.#requests.close();
+    this.#options.wake.close();
+    this.#started.reject(new LvsError('Internal', reason));
+    for (const waiting of this.#waiting.values()) waiting.reject(new LvsError('Internal', reason));
+    this.#waiting.clear();
+    if (!asked) this.#options.onCrash(reason);
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * What control thread and data-plane worker say to each other. Values only, structured-cloned; order is kept both ways.
+ * The worker sits in poll(2), so every request is followed by a write to `wakeFd`; `posted` counts the requests, so that a busy
+ * worker sees a new one by one atomic load a round instead of a system call.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { LvsErrorCode } from './errors.ts';
+import type { ConnectionRecord, DataplaneStats } from './stats.ts';
+import type { TableEdit } from './table-edit.ts';
+import type { TraceFilter, TraceRecord } from './trace-record.ts';
+
+export interface WorkerInterface {
+  /** NetworkInterface.index. */
+  readonly index: number;
+  readonly ifindex: number;
+  readonly name: string;
+}
+
+/** workerData of the worker thread. */
+export interface WorkerSetup {
+  readonly device: 'packet' | 'pcap';
+  readonly interfaces: readonly WorkerInterface[];
+  readonly maxConnections: number;
+  readonly connTabSize: number;
+  /** eventfd in the worker's poll set. */
+  readonly wakeFd: number;
+  /** One int32: requests posted so far. */
+  readonly posted: SharedArrayBuffer;
+  readonly requests: MessagePort;
+}
+
+export type WorkerRequest =
+  | { readonly id: number; readonly op: 'apply'; readonly edits: readonly TableEdit[] }
+  | { readonly id: number; readonly op: 'stats' }
+  | { readonly id: number; readonly op: 'connections' }
+  | { readonly id: number; readonly op: 'trace'; readonly filter: TraceFilter | null }
+  | { readonly id: number; readonly op: 'close' };
+
+export type WorkerReport =
+  /** Devices are open, the loop runs. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'refused'; readonly code: LvsErrorCode; readonly message: string }
+  | { readonly kind: 'done'; readonly id: number }
+  | { readonly kind: 'failed'; readonly id: number; readonly message: string }
+  | { readonly kind: 'stats'; readonly id: number; readonly stats: DataplaneStats; readonly devices: readonly DeviceReport[] }
+  | { readonly kind: 'connections'; readonly id: number; readonly records: readonly ConnectionRecord[]; readonly last: boolean }
+  | { readonly kind: 'trace'; readonly record: TraceRecord }
+  /** A next hop without known MAC address: control asks the kernel. */
+  | { readonly kind: 'resolve'; readonly interfaceIdx: number; readonly address: string }
+  | { readonly kind: 'crashed'; readonly message: string };
+
+/** Counters of one device, for metrics. */
+export interface DeviceReport {
+  readonly interface: string;
+  readonly received: number;
+  readonly transmitted: number;
+  readonly receiveDrops: number;
+  readonly transmitDrops: number;
+}
