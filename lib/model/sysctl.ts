@@ -11,6 +11,8 @@ export const SYSCTLS = [
   ['expire_nodest_conn', 0, 0, 1, 'end entries at once when their destination is removed'],
   ['expire_quiescent_template', 0, 0, 1, 'persistence templates to weight-0 destinations are not used for new connections'],
   ['ignore_tunneled', 0, 0, 1, 'leave packets that came out of a tunnel alone'],
+  ['lblc_expiration', 86400, 0, 0x7fffffff, 'seconds after which lblc forgets an unused destination address'],
+  ['lblcr_expiration', 86400, 0, 0x7fffffff, 'seconds after which lblcr forgets an unused destination address, or shrinks an unchanged set'],
   ['nat_icmp_send', 0, 0, 1, 'answer packets from a NAT real server that match no entry with port unreachable'],
   ['pmtu_disc', 1, 0, 1, 'copy DF to the tunnel header and honour path MTU'],
   ['schedule_icmp', 0, 0, 1, 'schedule ICMP errors that match no entry'],

@@ -1,7 +1,7 @@
 /**
  * What lblc and lblcr remember: an entry for each destination address seen, found by its text-free key, aged out by a sweep about
  * once a minute. Sweeps normally do nothing; when there are more than 16384 entries, those unused for six minutes go; every
- * thirtieth sweep removes what has not been used (lblc) for a day (kernel: ip_vs_lblc_check_expire).
+ * thirtieth sweep removes what has not been used for net.ipv4.vs.lblc_expiration (kernel: ip_vs_lblc_check_expire).
  *
  * Entries name destinations by address and port, not by object: a destination that was removed and added again is the same
  * one to them, because in the kernel an entry's reference keeps the removed destination ready to be revived.
@@ -11,8 +11,6 @@ import type { SchedulerDestination, SchedulerService } from './scheduler.ts';
 const MAX_ENTRIES = 1024 * 16;
 const ENTRY_TIMEOUT_MS = 6 * 60_000;
 const SWEEPS_TO_FULL = 30;
-/** net.ipv4.vs.lblc_expiration and lblcr_expiration of the kernel. */
-export const CACHE_EXPIRATION_MS = 24 * 3_600_000;
 
 export interface CacheEntry { lastUseMs: number }
 
@@ -32,12 +30,12 @@ export class AddressCache<E extends CacheEntry> {
     this.#entries.set(addressKey(address), entry);
   }
 
-  sweep(nowMs: number): void {
+  sweep(nowMs: number, expirationMs: number): void {
     const full = this.#sweeps % SWEEPS_TO_FULL === 0;
     const surplus = this.#entries.size - MAX_ENTRIES;
     this.#sweeps = full ? 1 : surplus <= 0 ? this.#sweeps + 1 : this.#sweeps;
     if (!full && surplus <= 0) return;
-    const timeoutMs = full ? CACHE_EXPIRATION_MS : ENTRY_TIMEOUT_MS;
+    const timeoutMs = full ? expirationMs : ENTRY_TIMEOUT_MS;
     let goal = full ? Infinity : Math.min(Math.trunc((surplus * 4) / 3), MAX_ENTRIES / 2);
     for (const [key, entry] of this.#entries) {
       if (goal <= 0) break;

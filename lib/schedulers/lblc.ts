@@ -53,6 +53,6 @@ export class LocalityLeastConnections<D extends SchedulerDestination> implements
   edited(): void {}
 
   expire(): void {
-    this.#cache.sweep(this.#env.now());
+    this.#cache.sweep(this.#env.now(), this.#env.sysctl('lblc_expiration') * 1000);
   }
 }

@@ -1,9 +1,9 @@
 /**
  * Locality-based least connections with replication: like lblc, but an address is remembered with a set of destinations; the
  * least loaded of the set serves, and when that one is overfull the least loaded of all joins the set. A set that has not changed
- * for a day loses its most loaded member (kernel: ip_vs_lblcr.c).
+ * for net.ipv4.vs.lblcr_expiration loses its most loaded member (kernel: ip_vs_lblcr.c).
  */
-import { AddressCache, CACHE_EXPIRATION_MS, PresentDestinations, isOverfull } from './address-cache.ts';
+import { AddressCache, PresentDestinations, isOverfull } from './address-cache.ts';
 import type { CacheEntry } from './address-cache.ts';
 import { leastLoadedPerWeight } from './least-loaded.ts';
 import { connectionLoad, destinationLabel, productExceeds } from './load.ts';
@@ -41,7 +41,7 @@ export class ReplicatedLocalityLeastConnections<D extends SchedulerDestination> 
     explain?.(`remembered for this destination address: ${set.members.map(destinationLabel).join(', ')}`);
     const candidates = set.members.filter((member) => this.#present.current(member) !== undefined);
     const least = leastLoadedPerWeight(candidates, connectionLoad, explain);
-    if (set.members.length > 1 && nowMs - set.changedMs > CACHE_EXPIRATION_MS) this.#shrink(set, nowMs);
+    if (set.members.length > 1 && nowMs - set.changedMs > this.#env.sysctl('lblcr_expiration') * 1000) this.#shrink(set, nowMs);
     if (least !== null && !isOverfull(least, service)) return least;
     explain?.(least === null ? 'none of the set can serve' : `${destinationLabel(least)} is overfull`);
     const joining = leastLoadedPerWeight(service.destinations, connectionLoad, explain);
@@ -63,7 +63,7 @@ export class ReplicatedLocalityLeastConnections<D extends SchedulerDestination> 
   edited(): void {}
 
   expire(): void {
-    this.#cache.sweep(this.#env.now());
+    this.#cache.sweep(this.#env.now(), this.#env.sysctl('lblcr_expiration') * 1000);
   }
 
   /** Take out the member with the most load per weight; the first of equals. */
@@ -74,7 +74,7 @@ export class ReplicatedLocalityLeastConnections<D extends SchedulerDestination> 
       if (most === null || productExceeds(connectionLoad(member), most.weight, connectionLoad(most), member.weight)) most = member;
     }
     if (most === null) return;
-    this.#env.explain?.(`${destinationLabel(most)} leaves the set, which has not changed for a day`);
+    this.#env.explain?.(`${destinationLabel(most)} leaves the set, unchanged for long`);
     set.members = set.members.filter((member) => member !== most);
     set.changedMs = nowMs;
   }

@@ -5,6 +5,7 @@
  * Order: `service.destinations` is the kernel's list, newest first. A destination keeps its object identity for as long as it
  * is in the list; editing changes its fields.
  */
+import type { SysctlName } from '../model/sysctl.ts';
 
 /** What a scheduler may look at of a destination. The data plane's own destination object satisfies this. */
 export interface SchedulerDestination {
@@ -46,6 +47,8 @@ export interface SchedulerEnvironment {
   now(): number;
   /** Uniform in [0, 1). Only randomised schedulers (twos) call it. */
   random(): number;
+  /** The net.ipv4.vs.* value as it is now. */
+  sysctl(name: SysctlName): number;
   /** When tracing: one line about a destination looked at, or about why the winner won. Null otherwise. */
   explain: ((line: string) => void) | null;
 }
