@@ -1,0 +1,118 @@
+/**
+ * The data-plane thread: its composition root, and how it waits. One round after the other; between rounds it takes the control
+ * thread's requests; without work it sleeps in poll(2) on its devices and the wake eventfd for as long as the timers allow, so an idle director
+ * uses no processor time. The event loop of this thread never runs in live operation (the port is read by receiveMessageOnPort), only
+ * with pcap devices, whose frames come out of it.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { eventfdClear, PollSet, watchReadable } from '../../native-shims/index.ts';
+import { PacketDevice } from '../device/af-packet.ts';
+import type { Device } from '../device/device.ts';
+import { PcapDevice } from '../device/pcap-live.ts';
+import { LvsError } from '../model/errors.ts';
+import type { TableEdit } from '../model/table-edit.ts';
+import type { WorkerReport, WorkerRequest, WorkerSetup } from '../model/worker-message.ts';
+import { Dataplane } from './dataplane.ts';
+import { DeviceSink, type AttachedDevice } from './device-sink.ts';
+import { Loop } from './loop.ts';
+import { WorkerRequests } from './worker-requests.ts';
+
+const DEVICES: Readonly<Record<WorkerSetup['device'], (name: string) => Device>> = {
+  packet: (name) => new PacketDevice(name),
+  pcap: (name) => new PcapDevice(name),
+};
+
+const nowMs = (): number => performance.now();
+const report = (message: WorkerReport): void => parentPort!.postMessage(message);
+
+try {
+  await run(workerData as WorkerSetup);
+} catch (error) {
+  report({ kind: 'crashed', message: error instanceof Error ? error.stack ?? error.message : String(error) });
+  process.exitCode = 1;
+}
+
+async function run(setup: WorkerSetup): Promise<void> {
+  const devices = openDevices(setup);
+  if (devices === null) return;
+  const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs() });
+  const sink = new DeviceSink(devices, null, null, (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }));
+  const loop = new Loop(dataplane, devices, sink, nowMs);
+  const requests = new WorkerRequests(dataplane, {
+    report, nowMs, longestBurstMs: () => loop.longestBurstMs, onEdit: (_edit: TableEdit) => {},
+    devices: () => devices.map(({ device: { name, counters } }) => ({
+      interface: name, received: counters.received, transmitted: counters.transmitted, receiveDrops: counters.receiveDrops, transmitDrops: counters.transmitDrops,
+    })),
+  });
+  const fds = [setup.wakeFd, ...devices.flatMap(({ device }) => device.pollFds)];
+  const sleep = setup.device === 'pcap' ? eventLoopSleep(fds) : pollSleep(fds);
+  const posted = new Int32Array(setup.posted);
+  let seen = 0;
+  report({ kind: 'ready' });
+  while (requests.closing === null) {
+    const count = Atomics.load(posted, 0);
+    if (count !== seen) {
+      seen = count;
+      drain(setup, requests);
+    }
+    const idleMs = loop.round();
+    if (requests.slice()) continue;
+    // NB: no await on the way to poll; one would cost a promise a round.
+    const slept = sleep(Atomics.load(posted, 0) === seen ? idleMs : 0);
+    if (slept !== null) await slept;
+  }
+  for (const { device } of devices) device.close();
+  report({ kind: 'done', id: requests.closing });
+  // NB: not the event loop's end: pcap sessions would keep it alive.
+  process.exit(0);
+}
+
+/** All or none; null after a refusal was reported. */
+function openDevices(setup: WorkerSetup): AttachedDevice[] | null {
+  const devices: AttachedDevice[] = [];
+  try {
+    for (const { index, name } of setup.interfaces) devices.push({ interfaceIdx: index, device: DEVICES[setup.device](name) });
+    return devices;
+  } catch (error) {
+    for (const { device } of devices) device.close();
+    if (!(error instanceof LvsError)) throw error;
+    report({ kind: 'refused', code: error.code, message: error.message });
+    return null;
+  }
+}
+
+function drain({ requests: port }: WorkerSetup, requests: WorkerRequests): void {
+  for (let received = receiveMessageOnPort(port); received !== undefined; received = receiveMessageOnPort(port)) requests.handle(received.message as WorkerRequest);
+}
+
+/** Sleep without the event loop. The first descriptor is the wake eventfd; a signal may come later than its request was seen. */
+function pollSleep(fds: readonly number[]): (idleMs: number) => null {
+  const set = new PollSet(fds);
+  const wakeFd = fds[0]!;
+  return (idleMs) => {
+    if (idleMs !== 0 && set.wait(idleMs) > 0 && set.ready(0) !== 0) eventfdClear(wakeFd);
+    return null;
+  };
+}
+
+/** Sleep in the event loop, for devices that receive there. */
+function eventLoopSleep(fds: readonly number[]): (idleMs: number) => Promise<void> {
+  let wake: () => void = () => {};
+  for (const fd of fds) {
+    watchReadable(fd, () => {
+      if (fd === fds[0]) eventfdClear(fd);
+      wake();
+    });
+  }
+  return (idleMs) => new Promise((resolve) => {
+    if (idleMs <= 0) {
+      setImmediate(resolve);
+      return;
+    }
+    const timer = setTimeout(resolve, Math.min(idleMs, 0x7fffffff));
+    wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+}

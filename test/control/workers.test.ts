@@ -1,0 +1,47 @@
+import t from 'tap';
+import { WorkerLink } from '../../lib/control/workers.ts';
+
+async function start(overrides: { interface?: string; signals?: string[]; crashes?: string[] } = {}): Promise<WorkerLink> {
+  const { signals = [], crashes = [] } = overrides;
+  return WorkerLink.start({
+    file: new URL('./fake-worker.js', import.meta.url), device: 'packet', interfaces: [{ index: 0, ifindex: 2, name: overrides.interface ?? 'eth0' }],
+    maxConnections: 1024, connTabSize: 4096,
+    wake: { fd: 0, signal: () => signals.push('signal'), close: () => signals.push('close') },
+    onResolve: (interfaceIdx, address) => signals.push(`resolve ${interfaceIdx} ${address}`),
+    onCrash: (reason) => crashes.push(reason),
+  });
+}
+
+t.test('each request wakes the worker and is answered by number; a dump is put together from its slices', async (t) => {
+  const signals: string[] = [];
+  const crashes: string[] = [];
+  const link = await start({ signals, crashes });
+  const traced: string[] = [];
+  link.onTrace((record) => traced.push(record.interface));
+  const [connections] = await Promise.all([link.connections(), link.apply([{ op: 'marks', rules: [] }]), link.trace({ limit: 1 })]);
+  t.same(connections.map((record) => record.clientPort), [1, 2]);
+  t.same(traced, ['eth0']);
+  t.same(signals, ['signal', 'signal', 'signal', 'resolve 1 10.1.0.1']);
+  await t.rejects(link.stats(), { code: 'Internal', message: 'no figures today' });
+  await link.apply([]);
+  t.equal(signals.length, 5, 'nothing to apply, nothing sent');
+  await link.close();
+  t.equal(signals.at(-1), 'close', 'the eventfd is closed after the worker has gone');
+  await t.rejects(link.apply([{ op: 'marks', rules: [] }]), { code: 'NotRunning' });
+  t.same(crashes, [], 'an end that was asked for is no crash');
+});
+
+t.test('a refused device is an error of start(), with the device\'s own words', async (t) => {
+  const crashes: string[] = [];
+  await t.rejects(start({ interface: 'absent', crashes }), { code: 'NoSuchDevice', message: 'no interface named absent' });
+  t.same(crashes, []);
+});
+
+t.test('when the worker dies, what was waiting fails and the owner is told once, with the reason', async (t) => {
+  const crashes: string[] = [];
+  const link = await start({ crashes });
+  await t.rejects(link.apply([{ op: 'flush' }]), { code: 'Internal', message: /the sky fell/ });
+  t.equal(crashes.length, 1);
+  t.match(crashes[0], /the sky fell/);
+  await link.close();
+});
