@@ -1,0 +1,26 @@
+/** What the laboratory's client process is asked to do, and what it reports: one JSON argument, one JSON line. */
+export interface ClientOrder {
+  readonly kind: 'http' | 'udp' | 'download' | 'echo';
+  readonly address: string;
+  readonly port: number;
+  /** Requests (http, udp), bytes (download), or connections held open (echo). */
+  readonly count: number;
+  readonly concurrency?: number;
+  readonly timeoutMs?: number;
+  /** echo: how long to keep talking on the connections, and the pause between two messages of one connection. */
+  readonly durationMs?: number;
+  readonly intervalMs?: number;
+}
+
+export interface ClientResult {
+  /** Who answered how often. */
+  readonly answers: Record<string, number>;
+  /** What went wrong how often. */
+  readonly failures: Record<string, number>;
+  /** echo: connections that lost something, by the server they were on. */
+  readonly brokenByServer?: Record<string, number>;
+  readonly messages?: number;
+  readonly sha256?: string;
+  readonly bytes?: number;
+  readonly elapsedMs: number;
+}

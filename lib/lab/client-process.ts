@@ -1,0 +1,129 @@
+/**
+ * The laboratory's client: sends requests through a VIP, each over a fresh connection, and counts who answered.
+ *   node client-process.js '{"kind":"http","address":"198.51.100.100","port":80,"count":300,"concurrency":8}'
+ * Prints one JSON line. Every request is bounded in time; one that fails is counted with its reason, never retried.
+ */
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
+import { createHash } from 'node:crypto';
+import { get } from 'node:http';
+import type { ClientOrder, ClientResult } from './client-order.ts';
+
+const DEFAULT_TIMEOUT_MS = 5_000;
+
+function httpRequest(order: ClientOrder): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get({ host: order.address, port: order.port, path: '/', agent: false, headers: { connection: 'close' }, timeout: order.timeoutMs ?? DEFAULT_TIMEOUT_MS }, (response) => {
+      response.resume();
+      response.on('end', () => resolve(String(response.headers['x-server'])));
+      response.on('error', reject);
+    });
+    request.on('timeout', () => request.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })));
+    request.on('error', reject);
+  });
+}
+
+function udpRequest(order: ClientOrder, n: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(order.address.includes(':') ? 'udp6' : 'udp4');
+    const timer = setTimeout(() => { socket.close(); reject(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })); }, order.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const finish = (act: () => void): void => { clearTimeout(timer); socket.close(); act(); };
+    socket.on('error', (error) => finish(() => reject(error)));
+    // NB: a connected socket takes answers from the VIP only, as a real client does.
+    socket.connect(order.port, order.address, () => socket.send(`datagram ${n}`));
+    socket.on('message', (message) => {
+      const [name, ...rest] = message.toString('latin1').split(' ');
+      finish(() => rest.join(' ') === `datagram ${n}` ? resolve(name!) : reject(Object.assign(new Error('wrong echo'), { code: 'WRONG_ECHO' })));
+    });
+  });
+}
+
+function download(order: ClientOrder): Promise<{ server: string; sha256: string; bytes: number }> {
+  return new Promise((resolve, reject) => {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    const request = get({ host: order.address, port: order.port, path: `/bytes/${order.count}`, agent: false, timeout: order.timeoutMs ?? DEFAULT_TIMEOUT_MS }, (response) => {
+      response.on('data', (chunk: Buffer) => { hash.update(chunk); bytes += chunk.length; });
+      response.on('end', () => resolve({ server: String(response.headers['x-server']), sha256: hash.digest('hex'), bytes }));
+      response.on('error', reject);
+    });
+    request.on('timeout', () => request.destroy(Object.assign(new Error('stalled'), { code: 'STALLED' })));
+    request.on('error', reject);
+  });
+}
+
+/** One long connection: every message must come back whole and in order. Resolves with the server and what broke, if anything. */
+function echoConnection(order: ClientOrder): Promise<{ server: string; broken: string | null; messages: number }> {
+  return new Promise((resolve) => {
+    const socket = connect(order.port, order.address);
+    let server = '', received = '', expected = '', sent = 0, timer: NodeJS.Timeout | undefined;
+    const end = (broken: string | null): void => {
+      clearInterval(timer);
+      clearTimeout(limit);
+      socket.removeAllListeners();
+      socket.on('error', () => { /* already reported */ });
+      socket.destroy();
+      resolve({ server: server || 'nobody', broken, messages: sent });
+    };
+    const durationMs = order.durationMs ?? 2_000;
+    const limit = setTimeout(() => end(received === expected ? null : 'UNANSWERED'), durationMs + (order.timeoutMs ?? DEFAULT_TIMEOUT_MS));
+    const stopAt = Date.now() + durationMs;
+    socket.setNoDelay(true);
+    socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    socket.on('close', () => end('CLOSED'));
+    socket.on('data', (chunk: Buffer) => {
+      let text = chunk.toString('latin1');
+      if (server === '') {
+        server = text.slice(0, text.indexOf('\n'));
+        text = text.slice(server.length + 1);
+        timer = setInterval(() => {
+          if (Date.now() >= stopAt) { if (received === expected) end(null); return; }
+          const message = `message ${sent++};`;
+          expected += message;
+          socket.write(message);
+        }, order.intervalMs ?? 50);
+      }
+      received += text;
+      if (!expected.startsWith(received)) end('CORRUPTED');
+    });
+  });
+}
+
+async function inParallel(count: number, concurrency: number, work: (n: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, async () => { while (next < count) await work(next++); }));
+}
+
+function count(tally: Record<string, number>, key: string): void {
+  tally[key] = (tally[key] ?? 0) + 1;
+}
+
+async function carryOut(order: ClientOrder): Promise<ClientResult> {
+  const answers: Record<string, number> = {}, failures: Record<string, number> = {};
+  const startedMs = Date.now();
+  const fail = (error: NodeJS.ErrnoException): void => count(failures, error.code ?? error.message);
+  if (order.kind === 'download') {
+    try {
+      const { server, sha256, bytes } = await download(order);
+      count(answers, server);
+      return { answers, failures, sha256, bytes, elapsedMs: Date.now() - startedMs };
+    } catch (error) { fail(error as NodeJS.ErrnoException); }
+  } else if (order.kind === 'echo') {
+    const brokenByServer: Record<string, number> = {};
+    let messages = 0;
+    await inParallel(order.count, order.count, async () => {
+      const result = await echoConnection(order);
+      count(answers, result.server);
+      messages += result.messages;
+      if (result.broken !== null) { count(failures, result.broken); count(brokenByServer, result.server); }
+    });
+    return { answers, failures, brokenByServer, messages, elapsedMs: Date.now() - startedMs };
+  } else {
+    await inParallel(order.count, order.concurrency ?? 8, async (n) => {
+      try { count(answers, await (order.kind === 'udp' ? udpRequest(order, n) : httpRequest(order))); } catch (error) { fail(error as NodeJS.ErrnoException); }
+    });
+  }
+  return { answers, failures, elapsedMs: Date.now() - startedMs };
+}
+
+carryOut(JSON.parse(process.argv[2] ?? '{}') as ClientOrder).then((result) => console.log(JSON.stringify(result)), (error: Error) => { console.error(error.message); process.exit(1); });
