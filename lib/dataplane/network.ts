@@ -1,0 +1,383 @@
+/**
+ * Where packets go: routes, next hops, link-layer addresses, path MTUs, and the last step of every forwarded packet, writing its Ethernet
+ * header and handing it to the sink. Routing is for first packets; what they find is a next-hop index that connections cache together
+ * with `generation`, and everything the hit path reads of a next hop lies in typed arrays:
+ *
+ *   hop:   interface | mtu | flags | dst MAC bytes 0-1 | dst MAC 2-5 | src MAC 0-3 | src MAC 4-5
+ *
+ * so that an Ethernet header, which starts at 2 modulo 4, is one half word and three words. A next hop is made when it is first
+ * routed to; the table starts again when the network changes or it is full, which `generation` tells everyone.
+ */
+import { OFFLOAD_GSO_SIZE, type FrameMemory, type FrameSink } from '../wire/frame.ts';
+import { formatAddress } from '../wire/address.ts';
+import { DROP } from '../model/drop-reason.ts';
+import type { Neighbour, NetworkInterface, NetworkState } from '../model/network-state.ts';
+import { fragmentIpv4, fragmentIpv6 } from './fragment-output.ts';
+import { FragmentSizes } from './fragment-sizes.ts';
+import { HeldFrames, HELD_MS, neighbourKey, Neighbours, parseMac, type HeldFrame } from './neighbours.ts';
+import type { Packet } from './packet.ts';
+import { PathMtus } from './path-mtus.ts';
+import { ROUTE_NONE, RouteTable, routeEntries, type RouteEntry } from './routes.ts';
+import { ScratchRing } from './scratch-ring.ts';
+import { completeChecksum, segmentInto, segmentLength } from './segment.ts';
+import { SourceAddresses } from './source-address.ts';
+
+export { ROUTE_BLACKHOLE, ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_NONE, ROUTE_PROHIBIT, ROUTE_UNREACHABLE } from './routes.ts';
+
+/** Next hops kept before the table starts again. */
+const MOST_HOPS = 65536;
+const FIRST_HOPS = 256;
+
+/** Words of a next hop in the table. */
+const WORDS = 8;
+const INTERFACE = 0;
+const MTU = 1;
+const STATE = 2;
+const DST_HIGH = 3;
+const DST_LOW = 4;
+const SRC_HIGH = 5;
+const SRC_LOW = 6;
+
+const UNRESOLVED = 0;
+const READY = 1;
+const DOWN = 2;
+
+const RESOLVE_EVERY_MS = 1000;
+/** A next hop in use is resolved again this often, so that the kernel's entry does not age away. */
+const REFRESH_EVERY_MS = 30_000;
+
+interface Hop {
+  readonly interfaceIdx: number;
+  /** Address to resolve: the gateway, or the destination on-link. */
+  readonly family: 4 | 6;
+  readonly words: Int32Array;
+  readonly key: string;
+  readonly source: Int32Array | null;
+  readonly sourceFamily: 4 | 6;
+}
+
+/** A destination that no own address is nearer to than another. */
+const NOWHERE = new Int32Array(4);
+
+const EMPTY: NetworkState = { interfaces: [], routes: [], neighbours: [], forwarding4: true, forwarding6: true };
+
+export class Network {
+  /** Grows whenever cached next-hop indices must be looked up again. */
+  generation = 1;
+  /** The clock of the current burst, ms; set by the owner before any send. */
+  nowMs = 0;
+  /** Sizes the datagram being handled came in; filled by Fragments. */
+  readonly sizes = new FragmentSizes();
+  /** Memory for frames the director makes. */
+  readonly scratch: ScratchRing;
+  readonly #drops: Float64Array;
+  #state: NetworkState = EMPTY;
+  #tables: Record<4 | 6, RouteTable> = { 4: new RouteTable([]), 6: new RouteTable([]) };
+  #sources = new SourceAddresses(EMPTY);
+  readonly #neighbours = new Neighbours();
+  readonly #held = new HeldFrames();
+  readonly #pathMtus = new PathMtus();
+  #hops: Hop[] = [];
+  #hopByKey = new Map<string, number>();
+  #words = new Int32Array(FIRST_HOPS * WORDS);
+  #resolvedMs = new Float64Array(FIRST_HOPS);
+  /** Next hops whose neighbour came to be known while frames were waiting. */
+  readonly #released: number[] = [];
+  #identification: number;
+  readonly #probe = new Int32Array(4);
+  #outHop = 0;
+  #outSink: FrameSink | null = null;
+  #outOffload = 0;
+  readonly #outFragment = (l3Off: number, l3End: number): void => {
+    if (this.#outSink !== null) this.#emit(this.#outHop, this.scratch.memory, l3Off, l3End, this.#outOffload, this.#outSink);
+  };
+
+  /** drops: counters by DROP index; scratch: shared with whoever else makes frames. */
+  constructor(drops: Float64Array = new Float64Array(64), scratch: ScratchRing = new ScratchRing(), random: () => number = Math.random) {
+    this.#drops = drops;
+    this.scratch = scratch;
+    this.#identification = Math.floor(random() * 0x10000);
+  }
+
+  get forwarding4(): boolean {
+    return this.#state.forwarding4;
+  }
+
+  get forwarding6(): boolean {
+    return this.#state.forwarding6;
+  }
+
+  interfaceAt(index: number): NetworkInterface | null {
+    return this.#state.interfaces[index] ?? null;
+  }
+
+  apply(state: NetworkState): void {
+    this.#state = state;
+    this.#tables = { 4: new RouteTable(routeEntries(state, 4)), 6: new RouteTable(routeEntries(state, 6)) };
+    this.#sources = new SourceAddresses(state);
+    this.#neighbours.clear();
+    for (const neighbour of state.neighbours) this.#neighbours.set(neighbour);
+    this.#restartHops();
+  }
+
+  setNeighbour(neighbour: Neighbour): void {
+    const key = this.#neighbours.set(neighbour);
+    if (key === null) return;
+    for (let hop = 0; hop < this.#hops.length; hop++) {
+      if ((this.#hops[hop] as Hop).key !== key) continue;
+      this.#fill(hop);
+      if (this.#words[hop * WORDS + STATE] === READY) this.#released.push(hop);
+    }
+  }
+
+  /** Longest-prefix match: a next-hop index >= 0, or one of the ROUTE_ results. Raw words; IPv4 in w0. */
+  route(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): number {
+    const entry = this.#tables[family].lookup(w0, w1, w2, w3);
+    if (entry === null) return ROUTE_NONE;
+    if (entry.result !== 0) return entry.result;
+    const probe = this.#probe;
+    probe[0] = w0;
+    probe[1] = w1;
+    probe[2] = w2;
+    probe[3] = w3;
+    return this.#hopFor(entry, family, probe);
+  }
+
+  isLocal(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): boolean {
+    return this.#tables[family].lookup(w0, w1, w2, w3)?.result === -1;
+  }
+
+  interfaceOf(hop: number): number {
+    return this.#words[hop * WORDS + INTERFACE] as number;
+  }
+
+  mtuOf(hop: number): number {
+    return this.#words[hop * WORDS + MTU] as number;
+  }
+
+  /** Source address towards this next hop into `out` (raw words); false if the director has none of this family. */
+  sourceOf(hop: number, family: 4 | 6, out: Int32Array): boolean {
+    const entry = this.#hops[hop];
+    if (entry === undefined) return false;
+    const source = entry.sourceFamily === family ? entry.source : this.#sources.select(family, entry.interfaceIdx, NOWHERE);
+    if (source === null) return false;
+    out[0] = source[0] as number;
+    out[1] = source[1] as number;
+    out[2] = source[2] as number;
+    out[3] = source[3] as number;
+    return true;
+  }
+
+  /**
+   * A router told us that packets to this address must be no larger (__ip_rt_update_pmtu). Returns the MTU that cached routes to it
+   * have at this moment: the kernel's first report still shows the old one, because only a fresh lookup sees a new exception.
+   */
+  learnPathMtu(family: 4 | 6, w0: number, w1: number, w2: number, w3: number, mtu: number): number {
+    const entry = this.#tables[family].lookup(w0, w1, w2, w3);
+    if (entry === null || entry.result !== 0) return mtu;
+    const base = Math.min(entry.mtu === 0 ? 65535 : entry.mtu, this.#state.interfaces[entry.interfaceIdx]?.mtu ?? 65535);
+    const cached = this.#pathMtus.learn(family, w0, w1, w2, w3, mtu, base, this.nowMs);
+    this.generation++;
+    return cached;
+  }
+
+  /** A new IPv4 identification, raw. */
+  identification(): number {
+    this.#identification = (this.#identification + 1) & 0xffff;
+    return this.#identification;
+  }
+
+  /** Send the datagram of `p` from l3Off on: in the fragments it came in, and with its VLAN tags where it goes back to its own interface. */
+  sendPacket(p: Packet, hop: number, sink: FrameSink): void {
+    const tagBytes = p.l3Off - p.off - 14;
+    if (tagBytes > 0 && tagBytes <= 8 && p.reassembledMax === 0 && this.interfaceOf(hop) === p.interfaceIdx) {
+      this.#sendTagged(p, hop, tagBytes, sink);
+      return;
+    }
+    this.send(hop, p.memory, p.l3Off, p.l3End, p.offload, sink, p.reassembledMax);
+  }
+
+  /**
+   * Write the Ethernet header before l3Off and hand the frame to the sink, or hold a copy while the neighbour is unresolved. What is
+   * larger than the MTU is fragmented (whoever must answer "too big" has done so); super-frames pass as they are.
+   */
+  send(hop: number, memory: FrameMemory, l3Off: number, l3End: number, offload: number, sink: FrameSink, reassembledMax = 0): void {
+    const mtu = this.#words[hop * WORDS + MTU] as number;
+    // Fast path: fits, whole.
+    if ((offload & OFFLOAD_GSO_SIZE) === 0) {
+      if (l3End - l3Off <= mtu && reassembledMax === 0) this.#emit(hop, memory, l3Off, l3End, offload, sink);
+      else this.#sendFragments(hop, memory, l3Off, l3End, mtu, reassembledMax, offload, sink);
+      return;
+    }
+    // Slow path: a super-frame whose segments are larger than the MTU.
+    if (segmentLength(memory, l3Off, l3End, offload) <= mtu) {
+      this.#emit(hop, memory, l3Off, l3End, offload, sink);
+      return;
+    }
+    segmentInto(memory, l3Off, l3End, offload, this.scratch, (off, end) => this.send(hop, this.scratch.memory, off, end, 0, sink));
+  }
+
+  /** Send what waited for neighbours that are known now; drop what waited too long. */
+  releaseHeld(sink: FrameSink, nowMs: number): void {
+    this.nowMs = nowMs;
+    for (let hop = this.#released.pop(); hop !== undefined; hop = this.#released.pop()) {
+      for (const frame of this.#held.take(hop)) this.#sendHeld(hop, frame, sink);
+    }
+    this.#drops[DROP.noNeighbour]! += this.#held.expire(nowMs);
+    if (this.#pathMtus.expire(nowMs)) this.generation++;
+    for (const hop of this.#held.hops()) this.#resolve(hop, sink);
+  }
+
+  /** When releaseHeld wants to be called again, ms from now. */
+  nextWakeMs(): number {
+    return this.#released.length > 0 ? 0 : this.#held.hops().length > 0 ? HELD_MS / 4 : Infinity;
+  }
+
+  #sendHeld(hop: number, frame: HeldFrame, sink: FrameSink): void {
+    const l3Off = this.scratch.take(frame.bytes.length);
+    this.scratch.memory.u8.set(frame.bytes, l3Off);
+    this.#emit(hop, this.scratch.memory, l3Off, l3Off + frame.bytes.length, frame.offload, sink);
+  }
+
+  #sendFragments(hop: number, memory: FrameMemory, l3Off: number, l3End: number, mtu: number, reassembledMax: number, offload: number, sink: FrameSink): void {
+    this.#outHop = hop;
+    this.#outSink = sink;
+    this.#outOffload = 0;
+    const sizes = reassembledMax > 0 ? this.sizes : null;
+    const version = (memory.u8[l3Off] as number) >> 4;
+    if (version === 6 && l3End - l3Off <= Math.min(mtu, reassembledMax === 0 ? mtu : reassembledMax)) {
+      this.#emit(hop, memory, l3Off, l3End, offload, sink);
+      return;
+    }
+    completeChecksum(memory, l3Off, l3End, offload);
+    const done = version === 4
+      ? fragmentIpv4(memory, l3Off, l3End, mtu, reassembledMax, sizes, this.scratch, this.#outFragment)
+      : fragmentIpv6(memory, l3Off, l3End, mtu, reassembledMax, sizes, this.#identification6(), this.scratch, this.#outFragment);
+    this.#outSink = null;
+    if (!done) this.#drops[DROP.tooBig]!++;
+  }
+
+  #identification6(): number {
+    return Math.imul(this.identification(), 0x9e3779b1) ^ 0x5bd1e995;
+  }
+
+  #emit(hop: number, memory: FrameMemory, l3Off: number, l3End: number, offload: number, sink: FrameSink): void {
+    const words = this.#words;
+    const at = hop * WORDS;
+    // Fast path: the neighbour is known.
+    if (words[at + STATE] === READY) {
+      memory.u16[(l3Off - 14) >> 1] = words[at + DST_HIGH] as number;
+      const i32 = memory.i32;
+      const o = l3Off >> 2;
+      i32[o - 3] = words[at + DST_LOW] as number;
+      i32[o - 2] = words[at + SRC_HIGH] as number;
+      i32[o - 1] = (words[at + SRC_LOW] as number) | ((memory.u8[l3Off] as number) >> 4 === 6 ? 0xdd860000 : 0x00080000);
+      if (this.nowMs - (this.#resolvedMs[hop] as number) > REFRESH_EVERY_MS) this.#resolve(hop, sink);
+      sink.transmit(words[at + INTERFACE] as number, memory, l3Off - 14, l3End - l3Off + 14, offload);
+      return;
+    }
+    // Slow path.
+    if (words[at + STATE] === DOWN) {
+      this.#drops[DROP.interfaceDown]!++;
+      return;
+    }
+    this.#drops[DROP.noNeighbour]! += this.#held.hold(hop, memory, l3Off, l3End - l3Off, offload, this.nowMs);
+    this.#resolve(hop, sink);
+  }
+
+  #resolve(hop: number, sink: FrameSink): void {
+    if (this.nowMs - (this.#resolvedMs[hop] as number) < RESOLVE_EVERY_MS) return;
+    this.#resolvedMs[hop] = this.nowMs;
+    const { interfaceIdx, family, words } = this.#hops[hop] as Hop;
+    sink.resolve(interfaceIdx, formatAddress(family, words[0] as number, words[1] as number, words[2] as number, words[3] as number));
+  }
+
+  #sendTagged(p: Packet, hop: number, tagBytes: number, sink: FrameSink): void {
+    const l3 = p.l3Off;
+    const length = p.l3End - l3;
+    const words = this.#words;
+    const at = hop * WORDS;
+    if (words[at + STATE] !== READY || (length > (words[at + MTU] as number) && (p.offload & OFFLOAD_GSO_SIZE) === 0)) {
+      this.send(hop, p.memory, l3, p.l3End, p.offload, sink);
+      return;
+    }
+    const { u16 } = p.memory;
+    const off = l3 - 14 - tagBytes;
+    u16[off >> 1] = words[at + DST_HIGH] as number;
+    u16[(off + 2) >> 1] = words[at + DST_LOW]! & 0xffff;
+    u16[(off + 4) >> 1] = (words[at + DST_LOW] as number) >>> 16;
+    u16[(off + 6) >> 1] = words[at + SRC_HIGH]! & 0xffff;
+    u16[(off + 8) >> 1] = (words[at + SRC_HIGH] as number) >>> 16;
+    u16[(off + 10) >> 1] = words[at + SRC_LOW] as number;
+    sink.transmit(words[at + INTERFACE] as number, p.memory, off, length + 14 + tagBytes, p.offload);
+  }
+
+  #hopFor(entry: RouteEntry, family: 4 | 6, destination: Int32Array): number {
+    const towards = entry.gateway ?? destination;
+    const towardsFamily = entry.gateway === null ? family : entry.gatewayFamily;
+    const learnt = this.#pathMtus.lookup(family, destination);
+    const source = entry.source ?? this.#sources.select(family, entry.interfaceIdx, entry.gateway !== null && family === 4 ? towards : destination);
+    const key = neighbourKey(entry.interfaceIdx, towardsFamily, towards);
+    const sourceText = source === null ? '' : `${source[0]} ${source[1]} ${source[2]} ${source[3]}`;
+    const hopKey = `${key} ${family} ${learnt} ${entry.mtu} ${sourceText}`;
+    const known = this.#hopByKey.get(hopKey);
+    if (known !== undefined) return known;
+    if (this.#hops.length >= MOST_HOPS) this.#restartHops();
+    return this.#addHop(hopKey, { interfaceIdx: entry.interfaceIdx, family: towardsFamily, words: Int32Array.from(towards), key, source, sourceFamily: family },
+      Math.min(learnt, entry.mtu === 0 ? 65535 : entry.mtu));
+  }
+
+  #addHop(hopKey: string, hop: Hop, mtu: number): number {
+    const index = this.#hops.length;
+    if ((index + 1) * WORDS > this.#words.length) {
+      const words = new Int32Array(this.#words.length * 2);
+      words.set(this.#words);
+      this.#words = words;
+      const resolved = new Float64Array(this.#resolvedMs.length * 2);
+      resolved.set(this.#resolvedMs);
+      this.#resolvedMs = resolved;
+    }
+    this.#hops.push(hop);
+    this.#hopByKey.set(hopKey, index);
+    const iface = this.#state.interfaces[hop.interfaceIdx];
+    this.#words[index * WORDS + INTERFACE] = hop.interfaceIdx;
+    this.#words[index * WORDS + MTU] = Math.min(mtu, iface?.mtu ?? 65535);
+    this.#resolvedMs[index] = -RESOLVE_EVERY_MS;
+    this.#fill(index);
+    return index;
+  }
+
+  /** MACs and state of a next hop from the neighbour table and its interface. */
+  #fill(index: number): void {
+    const hop = this.#hops[index] as Hop;
+    const iface = this.#state.interfaces[hop.interfaceIdx];
+    const at = index * WORDS;
+    const own = iface === undefined || !iface.up || !iface.attached ? null : parseMac(iface.mac);
+    const mac = this.#neighbours.get(hop.key);
+    if (own === null) {
+      this.#words[at + STATE] = DOWN;
+      return;
+    }
+    this.#words[at + STATE] = mac === null ? UNRESOLVED : READY;
+    if (mac === null) return;
+    if (this.#resolvedMs[index]! < 0) this.#resolvedMs[index] = this.nowMs;
+    this.#words[at + DST_HIGH] = mac[0]! | (mac[1]! << 8);
+    this.#words[at + DST_LOW] = mac[2]! | (mac[3]! << 8) | (mac[4]! << 16) | (mac[5]! << 24);
+    this.#words[at + SRC_HIGH] = own[0]! | (own[1]! << 8) | (own[2]! << 16) | (own[3]! << 24);
+    this.#words[at + SRC_LOW] = own[4]! | (own[5]! << 8);
+  }
+
+  /** Forget all next hops; frames that wait go on waiting for the same neighbour. */
+  #restartHops(): void {
+    const waiting = this.#held.hops().map((hop) => ({ hop: this.#hops[hop] as Hop, mtu: this.mtuOf(hop), frames: this.#held.take(hop) }));
+    this.#hops = [];
+    this.#hopByKey.clear();
+    this.#released.length = 0;
+    this.generation++;
+    for (const { hop, mtu, frames } of waiting) {
+      const index = this.#addHop(`held ${hop.key} ${mtu}`, hop, mtu);
+      this.#held.put(index, frames);
+      if (this.#words[index * WORDS + STATE] === READY) this.#released.push(index);
+    }
+  }
+}
