@@ -13,7 +13,10 @@ import { ECHO_PORT, HTTP_PORT, LAB_MODES, type LabMode, type LabTopology } from 
 export interface DemoOptions {
   readonly mode: LabMode | 'all';
   readonly servers?: number;
+  /** Requests through each virtual service. */
   readonly requests?: number;
+  /** Simulated in memory: no root needed. */
+  readonly memory?: boolean;
   readonly prefix?: string;
   readonly print: (text: string) => void;
 }

@@ -8,7 +8,7 @@ import type { ClientOrder, ClientResult } from './client-order.ts';
 import { programPath, startProcess, stopProcesses } from './lab-process.ts';
 import { isAlive, labDirectory, type LabProcess, type LabState, processStartTicks, readLabState, removeLabState, writeLabState } from './lab-state.ts';
 import { buildNamespaces, listNamespaces, namespaceExists, removeNamespaces } from './namespaces.ts';
-import { setupRealServer } from './realserver/realserver.ts';
+import { logOf, setupRealServer } from './realserver/realserver.ts';
 import { savedChangesFile } from './realserver/saved-changes.ts';
 import { type CommandResult, LabError, runCommand } from './run-command.ts';
 import { allHosts, describeTopology, isLabNamespace, type LabServer, type LabTopology, MAX_SERVERS, type TopologyOptions, DEFAULT_PREFIX } from './topology.ts';
@@ -152,7 +152,7 @@ export async function removeLab(prefix: string): Promise<string[]> {
   const namespaces = [...new Set([...(state?.namespaces ?? []), ...listNamespaces().filter((n) => isLabNamespace(prefix, n))])].filter(namespaceExists);
   const saved = namespaces.map((n) => savedChangesFile(n));
   await removeNamespaces(namespaces);
-  for (const file of saved) for (const f of [file, file.replace(/json$/, 'decap.log')]) rmSync(f, { force: true });
+  for (const file of saved) for (const f of [file, logOf(file)]) rmSync(f, { force: true });
   removed.push(...namespaces.map((n) => `namespace ${n}`));
   if (existsSync(labDirectory(prefix))) removed.push(labDirectory(prefix));
   removeLabState(prefix);

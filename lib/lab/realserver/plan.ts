@@ -13,7 +13,7 @@ import { familyOf, hostPrefix, type RealServerOptions, type TunnelChoice } from 
 export type SetupStep =
   | { readonly kind: 'sysctl'; readonly name: string; readonly value: string; readonly why: string }
   | { readonly kind: 'address'; readonly address: string; readonly device: string; readonly why: string }
-  | { readonly kind: 'route'; readonly family: 4 | 6; readonly via: string; readonly device: string | null; readonly before: string | null; readonly why: string }
+  | { readonly kind: 'route'; readonly family: 4 | 6; readonly via: string; readonly device: string | null; /** The route this replaces, as `ip route` prints it. */ readonly before: string | null; readonly why: string }
   | { readonly kind: 'tunnel'; readonly tunnel: TunnelChoice; readonly guePort: number; readonly vips: readonly string[]; readonly why: string };
 
 /** Devices that setup makes for a tunnel where the kernel has the module. */
@@ -66,7 +66,7 @@ function planNat(options: RealServerOptions, facts: HostFacts): SetupStep[] {
   const directors = options.directors ?? [];
   if (directors.length === 0) throw new LabError('--mode nat needs --director ADDRESS: the director\'s address on this server\'s network, through which answers must go');
   return directors.map((via): SetupStep => {
-    const family = familyOf(via), before = facts.routes.find((r) => r.family === family && r.to === 'default');
+    const family = familyOf(via), before = facts.routes.find((r) => r.family === family && r.to === 'default' && hasDefaultMetric(r.text, family));
     return { kind: 'route', family, via, device: options.interface ?? null, before: before?.text ?? null, why: 'answers must pass the director, which restores the VIP' };
   });
 }
@@ -87,3 +87,7 @@ export function tunnelRpFilter(facts: HostFacts): string {
   return Number(facts.sysctls['net.ipv4.conf.all.rp_filter'] ?? 0) === 0 ? '0' : '2';
 }
 
+/** `ip route replace` without a metric replaces only a route of the default metric; it stands beside (and before) others. */
+function hasDefaultMetric(route: string, family: 4 | 6): boolean {
+  return (/ metric (\d+)/.exec(route)?.[1] ?? '0') === (family === 4 ? '0' : '1024');
+}

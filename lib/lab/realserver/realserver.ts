@@ -2,6 +2,7 @@
  * `tsipvs realserver`: makes a Linux machine a real server of a director, takes that back, and finds what is wrong with one.
  * Decisions are in plan.ts and check.ts; here they take effect, each change on disk before the next, so that undo works after a crash.
  */
+import { rmSync } from 'node:fs';
 import { DECAP_DEVICE } from '../decap/names.ts';
 import { programPath, startProcess, stopProcesses } from '../lab-process.ts';
 import { LabError, runCommand } from '../run-command.ts';
@@ -52,7 +53,7 @@ export async function undoRealServer(options: RealServerOptions): Promise<string
     : entries.flatMap((e) => e.users).filter((u) => u.startsWith(`${options.mode} `));
   const { undo, keep } = releaseUsers(entries, users);
   const done: string[] = [];
-  for (const change of undo) done.push(await undoChange(change, namespace));
+  for (const change of undo) done.push(await undoChange(change, namespace, file));
   writeSavedChanges(file, keep);
   return done;
 }
@@ -105,12 +106,12 @@ async function applyTunnel(step: SetupStep & { kind: 'tunnel' }, facts: HostFact
     await writeSysctls(namespace, [[`net/ipv4/conf/${KERNEL_TUNNEL_DEVICE}/rp_filter`, tunnelRpFilter(facts)]]);
   } else {
     const argv = [process.execPath, programPath('lib/lab/decap/decap-process.js'), JSON.stringify({ kinds: step.tunnel === 'any' ? ['ipip', 'gue', 'gre'] : [step.tunnel], guePort: step.guePort, vips: step.vips, device: DECAP_DEVICE })];
-    const child = await startProcess({ what: 'decap', log: file.replace(/json$/, 'decap.log'), namespace, argv, readyPattern: /^ready/m });
+    const child = await startProcess({ what: 'decap', log: logOf(file), namespace, argv, readyPattern: /^ready/m });
     remember({ kind: 'process', process: child }, `tsipvs realserver decap &   # ${step.tunnel === 'any' ? 'all kinds of tunnel' : `this kernel has no ${step.tunnel} device`}`);
   }
 }
 
-async function undoChange(change: SavedChange, namespace: string | null): Promise<string> {
+async function undoChange(change: SavedChange, namespace: string | null, file: string): Promise<string> {
   switch (change.kind) {
     case 'sysctl':
       await writeSysctls(namespace, [[change.name.replaceAll('.', '/'), change.before]]);
@@ -132,6 +133,7 @@ async function undoChange(change: SavedChange, namespace: string | null): Promis
     }
     case 'process':
       await stopProcesses([change.process]);
+      rmSync(logOf(file), { force: true });
       return `the decapsulator (process ${change.process.pid}) was ended`;
   }
 }
@@ -140,6 +142,11 @@ function isAbout(change: SavedChange, step: SetupStep): boolean {
   return (change.kind === 'sysctl' && step.kind === 'sysctl' && change.name === step.name)
     || (change.kind === 'address' && step.kind === 'address' && change.address === step.address && change.device === step.device)
     || (change.kind === 'route' && step.kind === 'route' && change.family === step.family);
+}
+
+/** The decapsulator's log, beside the saved changes. */
+export function logOf(file: string): string {
+  return file.replace(/json$/, 'decap.log');
 }
 
 function userOf(mode: string, vip: string): string {
