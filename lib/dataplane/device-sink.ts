@@ -13,10 +13,23 @@ export interface GuardPredicate {
   takes(interfaceIdx: number, memory: FrameMemory, off: number, len: number): boolean;
 }
 
+/** Answers for addresses that the host does not have (OwnVips). */
+export interface Answerer {
+  answer(interfaceIdx: number, memory: FrameMemory, off: number, len: number, sink: FrameSink): boolean;
+}
+
 export interface AttachedDevice {
   /** NetworkInterface.index, or INTERFACE_LOCAL for the device into the host's own stack. */
   readonly interfaceIdx: number;
   readonly device: Device;
+}
+
+export interface DeviceSinkOptions {
+  /** The device into the host's own stack. */
+  readonly host?: Device | null;
+  readonly guard?: GuardPredicate | null;
+  readonly answerer?: Answerer | null;
+  readonly onResolve: (interfaceIdx: number, address: string) => void;
 }
 
 export class DeviceSink implements FrameSink {
@@ -27,13 +40,15 @@ export class DeviceSink implements FrameSink {
   readonly #byInterface: (Device | undefined)[] = [];
   readonly #host: Device | null;
   readonly #guard: GuardPredicate | null;
+  readonly #answerer: Answerer | null;
   readonly #onResolve: (interfaceIdx: number, address: string) => void;
 
-  constructor(devices: readonly AttachedDevice[], host: Device | null, guard: GuardPredicate | null, onResolve: (interfaceIdx: number, address: string) => void) {
+  constructor(devices: readonly AttachedDevice[], options: DeviceSinkOptions) {
     for (const { interfaceIdx, device } of devices) if (interfaceIdx >= 0) this.#byInterface[interfaceIdx] = device;
-    this.#host = host;
-    this.#guard = guard;
-    this.#onResolve = onResolve;
+    this.#host = options.host ?? null;
+    this.#guard = options.guard ?? null;
+    this.#answerer = options.answerer ?? null;
+    this.#onResolve = options.onResolve;
   }
 
   transmit(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number): void {
@@ -43,6 +58,7 @@ export class DeviceSink implements FrameSink {
   }
 
   pass(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number): void {
+    if (this.#answerer !== null && this.#answerer.answer(interfaceIdx, memory, off, len, this)) return;
     if (this.#guard === null || !this.#guard.takes(interfaceIdx, memory, off, len)) return;
     this.returned++;
     this.deliver(interfaceIdx, memory, off, len, offload);

@@ -15,6 +15,7 @@ import type { WorkerReport, WorkerRequest, WorkerSetup } from '../model/worker-m
 import { Dataplane } from './dataplane.ts';
 import { DeviceSink, type AttachedDevice } from './device-sink.ts';
 import { Loop } from './loop.ts';
+import { OwnVips } from './own-vips.ts';
 import { WorkerRequests } from './worker-requests.ts';
 
 const DEVICES: Readonly<Record<WorkerSetup['device'], (name: string) => Device>> = {
@@ -36,10 +37,11 @@ async function run(setup: WorkerSetup): Promise<void> {
   const devices = openDevices(setup);
   if (devices === null) return;
   const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs() });
-  const sink = new DeviceSink(devices, null, null, (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }));
+  const ownVips = setup.ownVips ? new OwnVips() : null;
+  const sink = new DeviceSink(devices, { answerer: ownVips, onResolve: (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }) });
   const loop = new Loop(dataplane, devices, sink, nowMs);
   const requests = new WorkerRequests(dataplane, {
-    report, nowMs, longestBurstMs: () => loop.longestBurstMs, onEdit: (_edit: TableEdit) => {},
+    report, nowMs, longestBurstMs: () => loop.longestBurstMs, onEdit: (edit: TableEdit) => ownVips?.edit(edit, sink),
     devices: () => devices.map(({ device: { name, counters } }) => ({
       interface: name, received: counters.received, transmitted: counters.transmitted, receiveDrops: counters.receiveDrops, transmitDrops: counters.transmitDrops,
     })),

@@ -22,6 +22,8 @@ export interface WorkerSetup {
   readonly interfaces: readonly WorkerInterface[];
   readonly maxConnections: number;
   readonly connTabSize: number;
+  /** Answer ARP and Neighbour Discovery for service addresses that the host does not have. */
+  readonly ownVips: boolean;
   /** eventfd in the worker's poll set. */
   readonly wakeFd: number;
   /** One int32: requests posted so far. */

@@ -38,7 +38,7 @@ t.test('a round is: timers, bursts of each device, flush of all, then recycle of
   const one = new NotedDevice('one', notes);
   const two = new NotedDevice('two', notes);
   const devices = [{ interfaceIdx: 0, device: one }, { interfaceIdx: 5, device: two }];
-  const sink = new DeviceSink(devices, null, null, () => {});
+  const sink = new DeviceSink(devices, { onResolve: () => {} });
   const core = {
     advance: () => { notes.push('advance'); return 250; },
     burst: (interfaceIdx: number, frames: FrameBurst, to: FrameSink) => {
@@ -60,7 +60,7 @@ t.test('a round is: timers, bursts of each device, flush of all, then recycle of
 t.test('a passed frame goes back to the host only if the guard had taken it', async (t) => {
   const notes: string[] = [];
   const host = new NotedDevice('host', notes);
-  const sink = new DeviceSink([], host, { takes: (interfaceIdx) => interfaceIdx === 1 }, () => {});
+  const sink = new DeviceSink([], { host, guard: { takes: (interfaceIdx) => interfaceIdx === 1 }, onResolve: () => {} });
   sink.pass(0, MEMORY, 2, 60, 0);
   t.same(notes, []);
   sink.pass(1, MEMORY, 2, 60, 0);
@@ -69,7 +69,7 @@ t.test('a passed frame goes back to the host only if the guard had taken it', as
 });
 
 t.test('frames for nowhere are counted, not thrown', async (t) => {
-  const sink = new DeviceSink([], null, null, () => {});
+  const sink = new DeviceSink([], { onResolve: () => {} });
   sink.transmit(3, MEMORY, 2, 60, 0);
   sink.transmit(INTERFACE_LOCAL, MEMORY, 2, 60, 0);
   sink.deliver(0, MEMORY, 2, 60, 0);
