@@ -1,0 +1,131 @@
+/**
+ * Random and damaged frames through the core. Each is handed in twice, to two directors in the same state: once in the middle of a memory full of a canary
+ * pattern, once at the very end of a memory of just its size. Both must do the same (so nothing beyond the frame was read), the canaries must stand (so
+ * nothing beyond was written), every frame must come to a counted end, and what is sent must carry right checksums.
+ *
+ * FUZZ_FRAMES: how many frames (default: as many as fit into FUZZ_SECONDS, default 15). FUZZ_SEED: the seed of the run.
+ */
+import t from 'tap';
+import { FrameBurst, FrameMemory, type FrameSink, HEADROOM } from '../../lib/wire/frame.ts';
+import { DROP_REASONS } from '../../lib/model/drop-reason.ts';
+import type { Dataplane } from '../../lib/dataplane/dataplane.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { directorWithEverything, START_MS } from './director-with-everything.ts';
+import { FrameSource, type FuzzFrame } from './frame-source.ts';
+import { badChecksum } from './transmitted-check.ts';
+
+const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
+const FRAMES = Number(process.env['FUZZ_FRAMES'] ?? Infinity);
+const SECONDS = process.env['FUZZ_FRAMES'] === undefined ? Number(process.env['FUZZ_SECONDS'] ?? 15) : Infinity;
+const CANARY = 0xa5;
+const OFF = 2 + 4 * 64;
+const TAIL = 256;
+const MOST_BYTES = 70_000;
+
+interface Effect { readonly kind: string; readonly interfaceIdx: number; readonly bytes: Buffer; readonly offload: number }
+
+/** Collects what a director does with frames. */
+class Recorder implements FrameSink {
+  readonly effects: Effect[] = [];
+  #note(kind: string, interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number): void {
+    if (!(off >= HEADROOM && len >= 0 && off + len <= memory.u8.length)) throw new RangeError(`${kind}: frame at ${off} of ${len} bytes in a memory of ${memory.u8.length}`);
+    this.effects.push({ kind, interfaceIdx, bytes: Buffer.from(memory.u8.subarray(off, off + len)), offload });
+  }
+  transmit(...args: Parameters<FrameSink['transmit']>): void { this.#note('transmit', ...args); }
+  pass(...args: Parameters<FrameSink['pass']>): void { this.#note('pass', ...args); }
+  deliver(...args: Parameters<FrameSink['deliver']>): void { this.#note('deliver', ...args); }
+  resolve(): void {}
+  take(): Effect[] { return this.effects.splice(0); }
+}
+
+class Subject {
+  readonly dataplane: Dataplane;
+  readonly recorder = new Recorder();
+  constructor() {
+    const random = new SeededRandom(99);
+    this.dataplane = directorWithEverything({ random: random.next });
+  }
+  drops(): number[] { return [...this.dataplane.stats().drops]; }
+}
+
+const middle = new FrameMemory(new ArrayBuffer(MOST_BYTES + OFF + TAIL));
+
+function inTheMiddle(frame: FuzzFrame): FrameBurst {
+  middle.u8.fill(CANARY, 0, OFF + frame.bytes.length + TAIL);
+  middle.u8.set(frame.bytes, OFF);
+  return burstOf(middle, OFF, frame);
+}
+
+/** The frame ends where its memory ends (rounded up to a word, with another pattern in the rest). */
+function atTheEnd(frame: FuzzFrame): FrameBurst {
+  const off = HEADROOM + 2;
+  const memory = new FrameMemory(new ArrayBuffer((off + frame.bytes.length + 3) & ~3));
+  memory.u8.fill(0x5a);
+  memory.u8.set(frame.bytes, off);
+  return burstOf(memory, off, frame);
+}
+
+function burstOf(memory: FrameMemory, off: number, frame: FuzzFrame): FrameBurst {
+  const burst = new FrameBurst(memory);
+  burst.off[0] = off;
+  burst.len[0] = frame.bytes.length;
+  burst.offload[0] = frame.offload;
+  burst.count = 1;
+  return burst;
+}
+
+t.test(`frames of every kind and of none do no harm (seed ${SEED})`, async (t) => {
+  const random = new SeededRandom(SEED);
+  const source = new FrameSource(random);
+  const [a, b] = [new Subject(), new Subject()];
+  let nowMs = START_MS;
+  let played = 0;
+  const ended = { transmit: 0, pass: 0, deliver: 0, drop: 0, held: 0 };
+  const began = performance.now();
+  let dropsBefore = a.drops();
+  while (played < FRAMES && (performance.now() - began) / 1000 < SECONDS) {
+    const frame = source.next();
+    const fail = (why: string): never => { throw new Error(`${why}; frame ${played} of seed ${SEED}, interface ${frame.interfaceIdx}, offload ${frame.offload}: ${frame.bytes.toString('hex')}`); };
+    if (random.chance(0.05)) nowMs += random.pick([1, 50, 1000, 70_000]);
+    try {
+      for (const subject of [a, b]) {
+        subject.dataplane.advance(subject.recorder, nowMs);
+        subject.recorder.take();
+        subject.dataplane.burst(frame.interfaceIdx, subject === a ? inTheMiddle(frame) : atTheEnd(frame), subject.recorder, nowMs);
+      }
+    } catch (error) {
+      fail(`threw ${(error as Error).stack}`);
+    }
+    for (let i = 0; i < OFF - HEADROOM; i++) if (middle.u8[i] !== CANARY) fail(`wrote ${OFF - i} bytes before the frame`);
+    for (let i = OFF + frame.bytes.length; i < OFF + frame.bytes.length + TAIL; i++) if (middle.u8[i] !== CANARY) fail(`wrote ${i - OFF - frame.bytes.length} bytes after the frame`);
+    const effects = a.recorder.take();
+    const others = b.recorder.take();
+    if (effects.length !== others.length || effects.some((e, i) => !sameEffect(e, others[i]!))) fail(`what it did depends on bytes beyond the frame: ${describe(effects)} or ${describe(others)}`);
+    for (const effect of effects) {
+      const bad = effect.kind === 'transmit' ? badChecksum(effect.bytes, effect.offload, frame) : null;
+      if (bad !== null) fail(`sent with ${bad}: ${effect.bytes.toString('hex')}`);
+      if (effect.kind === 'pass' && !effect.bytes.equals(frame.bytes)) fail('passed, but changed');
+      ended[effect.kind as keyof typeof ended]++;
+    }
+    const stats = a.dataplane.stats();
+    const dropped = stats.drops.reduce((sum, n, i) => sum + n - dropsBefore[i]!, 0);
+    dropsBefore = [...stats.drops];
+    ended.drop += dropped;
+    if (effects.length + dropped === 0) ended.held++;
+    played++;
+  }
+  const stats = a.dataplane.stats();
+  t.comment(`${played} frames in ${((performance.now() - began) / 1000).toFixed(1)} s: ${JSON.stringify(ended)}`);
+  t.comment(DROP_REASONS.map(([name], i) => `${name} ${stats.drops[i]}`).filter((l) => !l.endsWith(' 0')).join(', '));
+  t.ok(played > 0);
+  for (const [kind, n] of Object.entries(ended)) if (played > 5000) t.ok(n > 0, `${kind}: ${n}`);
+  t.ok(stats.drops.every((n) => n >= 0));
+});
+
+function sameEffect(x: Effect, y: Effect): boolean {
+  return x.kind === y.kind && x.interfaceIdx === y.interfaceIdx && x.offload === y.offload && x.bytes.equals(y.bytes);
+}
+
+function describe(effects: readonly Effect[]): string {
+  return effects.map((e) => `${e.kind} ${e.interfaceIdx} ${e.bytes.toString('hex')}`).join(' ; ') || 'nothing';
+}
