@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lib/schedulers': ['lib/model', 'lib/structures', 'lib/wire'],
   'lib/schedulers/names.ts': ['lib/model'],
   'lib/health': ['lib/model', 'lib/structures', 'lib/wire', 'lib/device'],
-  'lib/config': ['lib/model', 'lib/structures', 'lib/wire'],
+  'lib/config': ['lib/model', 'lib/structures', 'lib/wire', 'lib/schedulers/names.ts'],
   'lib/metrics': ['lib/model', 'lib/structures', 'lib/wire'],
   'lib/device': ['native-shims', 'lib/wire', 'lib/model'],
   'lib/dataplane': ['lib/wire', 'lib/structures', 'lib/model', 'lib/schedulers', 'lib/device/device.ts'],

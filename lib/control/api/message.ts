@@ -2,44 +2,20 @@
  * The daemon's API: newline-delimited JSON over a unix socket. One request object a line, one response object a line, matched by
  * id; a subscription answers with many lines. The server parses requests into model types and refuses unknown fields.
  */
+import type { ControlCommand, SyncDaemon } from '../../model/control-command.ts';
 import type { Destination } from '../../model/destination.ts';
 import type { LvsErrorCode } from '../../model/errors.ts';
 import type { MarkRule } from '../../model/mark-rule.ts';
 import type { ConnectionRecord, DataplaneStats, DestinationStats, ServiceStats } from '../../model/stats.ts';
-import type { SysctlName, SysctlValues } from '../../model/sysctl.ts';
+import type { SysctlValues } from '../../model/sysctl.ts';
 import type { Timeouts } from '../../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../../model/trace-record.ts';
 import type { ServiceId, VirtualService } from '../../model/virtual-service.ts';
 
+export type { ControlCommand, SyncDaemon };
+
 export const API_VERSION = 1;
 export const DEFAULT_SOCKET = '/run/tsipvs/tsipvsd.sock';
-
-/** A synchronisation daemon as --start-daemon configures it. Zero and empty mean the kernel's default. */
-export interface SyncDaemon {
-  readonly role: 'master' | 'backup';
-  readonly interface: string;
-  readonly syncId: number;
-  readonly maxLength: number;
-  readonly group: string;
-  readonly port: number;
-  readonly ttl: number;
-}
-
-/** Everything that changes the table. These are also what config readers, health and restore produce. */
-export type ControlCommand =
-  | { readonly op: 'addService'; readonly service: VirtualService }
-  | { readonly op: 'editService'; readonly service: VirtualService }
-  | { readonly op: 'deleteService'; readonly id: ServiceId }
-  | { readonly op: 'addDestination'; readonly id: ServiceId; readonly destination: Destination }
-  | { readonly op: 'editDestination'; readonly id: ServiceId; readonly destination: Destination }
-  | { readonly op: 'deleteDestination'; readonly id: ServiceId; readonly address: string; readonly port: number }
-  | { readonly op: 'flush' }
-  | { readonly op: 'zero'; readonly id: ServiceId | null }
-  | { readonly op: 'timeouts'; readonly timeouts: Timeouts }
-  | { readonly op: 'startDaemon'; readonly daemon: SyncDaemon }
-  | { readonly op: 'stopDaemon'; readonly role: 'master' | 'backup' }
-  | { readonly op: 'sysctl'; readonly name: SysctlName; readonly value: number }
-  | { readonly op: 'marks'; readonly rules: readonly MarkRule[] };
 
 export interface ApiFailure { readonly code: LvsErrorCode; readonly message: string }
 export type CommandResult = { readonly ok: true } | { readonly ok: false; readonly error: ApiFailure };

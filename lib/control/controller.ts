@@ -1,0 +1,138 @@
+/**
+ * Where the API's methods meet the two planes: commands go through ServiceTable, their edits through the DataplaneLink, and the
+ * reply waits for the data plane's acknowledgement: a command that succeeded is one that packets already obey.
+ * The socket server and callers in the same process (goldens, replay, tests) use it alike.
+ */
+import type { ControlCommand } from '../model/control-command.ts';
+import type { DataplaneLink } from '../model/dataplane-link.ts';
+import { destinationKey } from '../model/destination.ts';
+import { LvsError } from '../model/errors.ts';
+import { ZERO_STATS, type DestinationStats, type ServiceStats } from '../model/stats.ts';
+import type { TableEdit } from '../model/table-edit.ts';
+import type { TraceRecord } from '../model/trace-record.ts';
+import { serviceKey } from '../model/virtual-service.ts';
+import type { ApiCaller, ApiMethod, ApiMethods, CommandResult, DaemonInfo, ListedService } from './api/message.ts';
+import type { ApiHandlers, ApiSession } from './api/server.ts';
+import type { ConfiguredService } from './reconcile.ts';
+import type { ServiceTable } from './service-table.ts';
+
+export interface ControllerOptions {
+  readonly table: ServiceTable;
+  readonly link: DataplaneLink;
+  readonly info: () => DaemonInfo;
+}
+
+/** A caller without a connection: it gets no trace events. */
+const NO_SESSION: ApiSession = { event() {}, onClose() {} };
+
+export class Controller implements ApiCaller {
+  readonly #table: ServiceTable;
+  readonly #link: DataplaneLink;
+  readonly #handlers: ApiHandlers;
+  #tracer: { readonly session: ApiSession; left: number } | null = null;
+
+  constructor({ table, link, info }: ControllerOptions) {
+    this.#table = table;
+    this.#link = link;
+    link.onTrace((record) => this.#traced(record));
+    this.#handlers = {
+      info: async () => info(),
+      apply: ({ commands, atomic }) => this.#apply(commands, atomic ?? false),
+      list: (params) => this.#list(params),
+      connections: async () => ({ connections: await link.connections() }),
+      timeouts: async () => table.timeouts,
+      daemons: async () => ({ daemons: table.daemons }),
+      sysctls: async () => table.sysctls,
+      marks: async () => ({ rules: table.marks }),
+      stats: () => link.stats(),
+      trace: ({ filter }, session) => this.#trace(filter, session),
+    };
+  }
+
+  /** For ApiServer. */
+  get handlers(): ApiHandlers {
+    return this.#handlers;
+  }
+
+  call<M extends ApiMethod>(method: M, params: ApiMethods[M][0]): Promise<ApiMethods[M][1]> {
+    return this.#handlers[method](params, NO_SESSION);
+  }
+
+  async #apply(commands: readonly ControlCommand[], atomic: boolean): Promise<{ results: readonly CommandResult[] }> {
+    const results: CommandResult[] = [];
+    const edits: TableEdit[] = [];
+    if (atomic) {
+      const outcome = this.#table.executeAll(commands);
+      if ('error' in outcome) return { results: allRefused(commands.length, outcome.position, outcome.error) };
+      edits.push(...outcome.edits);
+      results.push(...commands.map(() => ({ ok: true }) as const));
+    } else {
+      for (const command of commands) results.push(this.#execute(command, edits));
+    }
+    if (edits.length > 0) await this.#link.apply(edits);
+    return { results };
+  }
+
+  #execute(command: ControlCommand, edits: TableEdit[]): CommandResult {
+    try {
+      for (const edit of this.#table.execute(command)) edits.push(edit);
+      return { ok: true };
+    } catch (error) {
+      if (error instanceof LvsError) return failure(error);
+      throw error;
+    }
+  }
+
+  async #list({ id }: ApiMethods['list'][0]): Promise<ApiMethods['list'][1]> {
+    const configured = id === undefined ? this.#table.services() : [this.#table.service(id)].filter((service) => service !== undefined);
+    if (id !== undefined && configured.length === 0) throw new LvsError('NoSuchService', `no service ${serviceKey(id)}`);
+    const running = new Map((await this.#link.stats()).services.map((service) => [service.key, service]));
+    return { services: configured.map((service) => joined(service, running.get(serviceKey(service.service.id)))) };
+  }
+
+  async #trace(filter: ApiMethods['trace'][0]['filter'], session: ApiSession): Promise<{ started: true }> {
+    if (this.#tracer !== null) throw new LvsError('InvalidOperation', 'a decision trace is running already: end it first, one can run at a time');
+    const tracer = { session, left: filter.limit ?? Infinity };
+    this.#tracer = tracer;
+    session.onClose(() => this.#endTrace(tracer));
+    await this.#link.trace(filter);
+    return { started: true };
+  }
+
+  #traced(record: TraceRecord): void {
+    const tracer = this.#tracer;
+    if (tracer === null) return;
+    tracer.session.event(record);
+    if (--tracer.left <= 0) this.#endTrace(tracer);
+  }
+
+  #endTrace(tracer: { readonly session: ApiSession; left: number }): void {
+    if (this.#tracer !== tracer) return;
+    this.#tracer = null;
+    // A link that cannot stop its trace has ended, and its owner knows.
+    this.#link.trace(null).catch(() => {});
+  }
+}
+
+function failure(error: LvsError): CommandResult {
+  return { ok: false, error: { code: error.code, message: error.message } };
+}
+
+function allRefused(count: number, position: number, error: LvsError): readonly CommandResult[] {
+  const other = new LvsError('InvalidOperation', `not applied, because command ${position} was refused: ${error.message}`);
+  return Array.from({ length: count }, (_, index) => failure(index === position ? error : other));
+}
+
+/** What is configured with what the data plane counted; zeros for what it does not know yet. */
+function joined({ service, destinations }: ConfiguredService, running: ServiceStats | undefined): ListedService {
+  const key = serviceKey(service.id);
+  const byKey = new Map(running?.destinations.map((run) => [destinationKey(run.address, run.port), run]));
+  const idle = (address: string, port: number): DestinationStats => ({ address, port, activeConns: 0, inactiveConns: 0, persistentConns: 0, overloaded: false, stats: ZERO_STATS });
+  return {
+    service,
+    run: running ?? { key, stats: ZERO_STATS, destinations: [] },
+    destinations: destinations.map((destination) => ({
+      destination, run: byKey.get(destinationKey(destination.address, destination.port)) ?? idle(destination.address, destination.port),
+    })),
+  };
+}
