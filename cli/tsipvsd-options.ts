@@ -10,7 +10,7 @@ export type DeviceKind = (typeof DEVICE_KINDS)[number];
 /** 128 bytes a connection: more would not fit into one typed array's memory on common machines. */
 const MOST_CONNECTIONS = 16 * 1024 * 1024;
 
-export interface DaemonOptions {
+export interface DaemonCommandLine {
   /** Empty: all that carry a route. */
   readonly interfaces: readonly string[];
   readonly device: DeviceKind;
@@ -28,7 +28,7 @@ export interface DaemonOptions {
 export class UsageError extends Error {}
 
 /** Null when --help or --version was answered. */
-export async function parseDaemonOptions(argv: readonly string[], environment: Readonly<Record<string, string | undefined>>, version: string): Promise<DaemonOptions | null> {
+export async function parseDaemonOptions(argv: readonly string[], environment: Readonly<Record<string, string | undefined>>, version: string): Promise<DaemonCommandLine | null> {
   let shown = false;
   const parser = yargs([...argv])
     .scriptName('tsipvsd')

@@ -23,15 +23,26 @@ export function ruleWords(line: string): string[] {
   return words;
 }
 
+/** A command and the line it stands on, counted from 1. */
+export interface NumberedRule {
+  readonly line: number;
+  readonly command: ControlCommand;
+}
+
 /** Commands of a rules file in order. Empty lines and lines that begin with # are skipped. LvsError BadRequest names the line. */
 export async function parseRules(text: string, names: NameResolver = NUMBERS_ONLY): Promise<readonly ControlCommand[]> {
-  const commands: ControlCommand[] = [];
+  return (await parseNumberedRules(text, names)).map(({ command }) => command);
+}
+
+/** The same with line numbers, for those who must name the line of a command that is refused later. */
+export async function parseNumberedRules(text: string, names: NameResolver = NUMBERS_ONLY): Promise<readonly NumberedRule[]> {
+  const rules: NumberedRule[] = [];
   for (const [index, line] of text.split('\n').entries()) {
     const words = ruleWords(line);
     if (words.length === 0 || words[0]!.startsWith('#')) continue;
-    commands.push(await parseRule(words, index + 1, names));
+    rules.push({ line: index + 1, command: await parseRule(words, index + 1, names) });
   }
-  return commands;
+  return rules;
 }
 
 async function parseRule(words: readonly string[], lineNumber: number, names: NameResolver): Promise<ControlCommand> {

@@ -87,7 +87,7 @@ t.test('SIGHUP applies the difference, and a broken file changes nothing', async
   t.same(await listed(socket), ['wrr 10.1.0.3*1 10.1.0.1*7']);
   writeFileSync(rules, `${RULES}-a -t 192.0.2.99:80 -r 10.1.0.1 -m\n`);
   daemon.child.kill('SIGHUP');
-  await daemon.until('stderr', `${rules}:4: `);
+  await daemon.until('stderr', `${rules}: rules line 4: `);
   t.same(await listed(socket), ['wrr 10.1.0.3*1 10.1.0.1*7']);
 });
 
@@ -111,9 +111,9 @@ t.test('a rules file that is wrong stops the start, naming file and line, before
   const directory = scratch(t as Tap);
   const socket = join(directory, 's.sock');
   const cases: [string, string, RegExp][] = [
-    ['syntax', '-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 300.1.1.1 -m\n', /syntax:2: .*illegal real server/],
-    ['twice', '-A -t 192.0.2.10:80\n\n# again\n-A -t 192.0.2.10:80\n', /twice:4: .*already exists/i],
-    ['unknown', '-A -t 192.0.2.10:80 -s nosuch\n', /unknown:1: .*[Ss]cheduler/],
+    ['syntax', '-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 300.1.1.1 -m\n', /syntax: rules line 2: .*illegal real server/],
+    ['twice', '-A -t 192.0.2.10:80\n\n# again\n-A -t 192.0.2.10:80\n', /twice: rules line 4: .*exists already/i],
+    ['unknown', '-A -t 192.0.2.10:80 -s nosuch\n', /unknown: rules line 1: .*scheduler/],
   ];
   for (const [name, text, message] of cases) {
     const rules = join(directory, name);

@@ -1,0 +1,130 @@
+/**
+ * The daemon's life around a director: rules, control socket, metrics, reload, end. Order is the point. Everything that can be refused is
+ * checked before packets are touched (rules file, socket, metrics address); requests that come early wait until the first rules are
+ * applied; and whatever was taken is given back on any failure.
+ */
+import type { ApiMethod } from './control/api/message.ts';
+import { ApiServer, type ApiHandlers } from './control/api/server.ts';
+import type { Log } from './control/log.ts';
+import { reconcile } from './control/reconcile.ts';
+import { Director, type DirectorOptions } from './director.ts';
+import { MetricsServer, type MetricsAddress } from './metrics/http.ts';
+import { PrometheusMetrics } from './metrics/prometheus.ts';
+import type { ControlCommand } from './model/control-command.ts';
+import { LvsError } from './model/errors.ts';
+import { readRulesFile, writeRulesFile } from './rules-file.ts';
+
+export interface DaemonOptions extends DirectorOptions {
+  readonly socket: string;
+  readonly socketGroup: string | null;
+  readonly rules: string | null;
+  readonly saveOnExit: boolean;
+  readonly metrics: MetricsAddress | null;
+}
+
+const METHODS: Readonly<Record<ApiMethod, true>> = {
+  info: true, apply: true, list: true, connections: true, timeouts: true, daemons: true, sysctls: true, marks: true, stats: true, trace: true,
+};
+
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #log: Log;
+  readonly #server: ApiServer;
+  readonly #metrics: MetricsServer;
+  #director: Director | null = null;
+  #metricsPort = 0;
+  #open!: (director: Director) => void;
+  /** What early requests wait for. */
+  readonly #ready = new Promise<Director>((resolve) => (this.#open = resolve));
+  #reloading: Promise<void> = Promise.resolve();
+
+  private constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#server = new ApiServer(this.#waitingHandlers());
+    this.#metrics = new MetricsServer(new PrometheusMetrics(async () => (await this.#ready).metricsSnapshot()));
+  }
+
+  /** Resolves when packets are handled as the rules say. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options);
+    try {
+      await daemon.#start();
+      return daemon;
+    } catch (error) {
+      await daemon.#close();
+      throw error;
+    }
+  }
+
+  /** "packet on eth0, eth1; 3 services; socket ...". */
+  describe(): string {
+    const { device, socket, metrics } = this.#options;
+    const director = this.#director!;
+    const count = director.table.services().length;
+    return [
+      device === 'none' ? 'no device, control plane only' : `${device} on ${director.interfaces.join(', ')}`,
+      `${count} ${count === 1 ? 'service' : 'services'}`,
+      `socket ${socket}`,
+      ...(metrics === null ? [] : [`metrics http://${metrics.host.includes(':') ? `[${metrics.host}]` : metrics.host}:${this.#metricsPort}/metrics`]),
+    ].join('; ');
+  }
+
+  /** Read the rules again and apply what differs. A file that is wrong changes nothing. */
+  reload(): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reload()).catch((error: Error) => this.#log.error(`rules not read again: ${error.message}`));
+    return this.#reloading;
+  }
+
+  /** Save if asked to, give everything back. */
+  async stop(): Promise<void> {
+    const { rules, saveOnExit } = this.#options;
+    try {
+      if (saveOnExit && rules !== null && this.#director !== null) writeRulesFile(rules, this.#director.table.services());
+    } finally {
+      await this.#close();
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { rules, metrics, socket, socketGroup } = this.#options;
+    if (rules !== null) await readRulesFile(rules, null);
+    await this.#server.listen(socket, { group: socketGroup ?? undefined });
+    if (metrics !== null) this.#metricsPort = await this.#metrics.listen(metrics);
+    const director = await Director.start(this.#options);
+    this.#director = director;
+    if (rules !== null) await applyAll(director, (await readRulesFile(rules, director.network)).commands);
+    this.#open(director);
+  }
+
+  async #reload(): Promise<void> {
+    const { rules } = this.#options;
+    const director = await this.#ready;
+    if (rules === null) {
+      this.#log.warn('nothing to read again: started without --rules');
+      return;
+    }
+    const { table } = await readRulesFile(rules, director.network);
+    const commands = reconcile(director.table.services(), table.services());
+    await applyAll(director, commands);
+    this.#log.info(`rules read again from ${rules}: ${commands.length} ${commands.length === 1 ? 'change' : 'changes'}`, { rules, changes: commands.length });
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([this.#server.close(), this.#metrics.close()]);
+    await this.#director?.close();
+  }
+
+  #waitingHandlers(): ApiHandlers {
+    const handler = (method: ApiMethod) => async (params: never, session: never): Promise<never> =>
+      (await (await this.#ready).controller.handlers[method](params, session)) as never;
+    return Object.fromEntries((Object.keys(METHODS) as ApiMethod[]).map((method) => [method, handler(method)])) as unknown as ApiHandlers;
+  }
+}
+
+/** All or none. */
+async function applyAll(director: Director, commands: readonly ControlCommand[]): Promise<void> {
+  const { results } = await director.controller.call('apply', { commands, atomic: true });
+  const [refused] = results.filter((result) => !result.ok);
+  if (refused !== undefined && !refused.ok) throw new LvsError(refused.error.code, refused.error.message);
+}

@@ -1,0 +1,86 @@
+/**
+ * The composition root: a Controller over its table and a data plane, live (LivePlane) or in this process without devices, where no frame
+ * ever arrives. What the daemon runs, and what programs embed.
+ */
+import { API_VERSION, type DaemonInfo } from './control/api/message.ts';
+import { Controller } from './control/controller.ts';
+import type { Log } from './control/log.ts';
+import { ServiceTable } from './control/service-table.ts';
+import { InProcessLink } from './dataplane/in-process-link.ts';
+import { LivePlane } from './live-plane.ts';
+import type { MetricsSnapshot } from './metrics/definitions.ts';
+import type { DataplaneLink } from './model/dataplane-link.ts';
+import type { NetworkState } from './model/network-state.ts';
+import type { DeviceReport } from './model/worker-message.ts';
+import { packageVersion } from './package-version.ts';
+
+/** Connection hash buckets of the kernel's default build, shown as (size=4096). */
+const DEFAULT_CONN_TAB_SIZE = 4096;
+
+export interface DirectorOptions {
+  readonly device: 'packet' | 'pcap' | 'none';
+  /** Empty: all that carry a route. */
+  readonly interfaces: readonly string[];
+  readonly maxConnections: number;
+  /** Answer ARP and Neighbour Discovery for service addresses that the host does not have. */
+  readonly ownVips: boolean;
+  readonly log: Log;
+  /** The data plane ended by itself; nothing is balanced any more. */
+  onFailure(reason: string): void;
+}
+
+export class Director {
+  readonly controller: Controller;
+  readonly table: ServiceTable;
+  readonly #link: DataplaneLink;
+  readonly #live: LivePlane | null;
+
+  private constructor(table: ServiceTable, link: DataplaneLink, live: LivePlane | null, device: string) {
+    const started = process.hrtime.bigint();
+    const version = packageVersion();
+    const info = (): DaemonInfo => ({
+      version, apiVersion: API_VERSION, pid: process.pid, device, interfaces: live?.interfaces ?? [], connTabSize: DEFAULT_CONN_TAB_SIZE,
+      uptimeSec: Number((process.hrtime.bigint() - started) / 1_000_000_000n),
+    });
+    this.table = table;
+    this.#link = link;
+    this.#live = live;
+    this.controller = new Controller({ table, link, info });
+  }
+
+  /** Resolves when packets are being handled (with an empty table). Nothing is left behind when it is refused. */
+  static async start({ device, interfaces, maxConnections, ownVips, log, onFailure }: DirectorOptions): Promise<Director> {
+    const table = new ServiceTable();
+    if (device === 'none') {
+      const link = new InProcessLink({ maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE });
+      return new Director(table, link, null, device);
+    }
+    const live = await LivePlane.start({
+      device, interfaces, maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE, ownVips, log, onFailure, onNetwork: (state) => table.useNetwork(state),
+    });
+    return new Director(table, live, live, device);
+  }
+
+  get interfaces(): readonly string[] {
+    return this.#live?.interfaces ?? [];
+  }
+
+  /** What the host's network looks like now; null without devices. */
+  get network(): NetworkState | null {
+    return this.#live?.network ?? null;
+  }
+
+  async metricsSnapshot(): Promise<MetricsSnapshot> {
+    const [{ services }, stats, devices] = await Promise.all([this.controller.call('list', {}), this.#link.stats(), this.#devices()]);
+    return { version: packageVersion(), services, stats, devices };
+  }
+
+  /** Leaves the host as it was found. */
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+
+  async #devices(): Promise<readonly DeviceReport[]> {
+    return this.#live === null ? [] : this.#live.devices();
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * The data plane on real interfaces: locks, guard, worker thread with its devices, and the netlink watch that keeps it informed. A
+ * DataplaneLink like any other to the Controller.
+ *
+ *   NetworkWatch ──state, neighbours──> WorkerLink ──edits──> data plane in its thread ──frames── devices
+ *   Controller ──edits──> guard (widened) ──> WorkerLink ──acknowledged──> guard (narrowed) ──> reply
+ *
+ * A packet for a new service must never meet the host's stack, which would answer it with RST: the guard covers a service before the
+ * data plane knows it, and lets go of it only after the data plane has forgotten it.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { closeFd, eventfd, eventfdSignal, nativeProblem } from '../native-shims/index.ts';
+import { InterfaceLock } from './control/interface-lock.ts';
+import type { Log } from './control/log.ts';
+import { WorkerLink, type WakeSignal } from './control/workers.ts';
+import { NetworkWatch, watchNetwork } from './device/netlink-watch.ts';
+import { chooseInterfaces } from './live-interfaces.ts';
+import type { DataplaneLink } from './model/dataplane-link.ts';
+import { destinationKey } from './model/destination.ts';
+import { LvsError } from './model/errors.ts';
+import type { NetworkState } from './model/network-state.ts';
+import type { ConnectionRecord, DataplaneStats } from './model/stats.ts';
+import type { TableEdit } from './model/table-edit.ts';
+import type { TraceFilter, TraceRecord } from './model/trace-record.ts';
+import { serviceKey } from './model/virtual-service.ts';
+import type { DeviceReport } from './model/worker-message.ts';
+
+/** Destinations are looked up in the routes once after a burst of commands. */
+const KEEP_ALIVE_DELAY_MS = 20;
+
+export interface LivePlaneOptions {
+  readonly device: 'packet' | 'pcap';
+  /** Empty: all that carry a route. */
+  readonly interfaces: readonly string[];
+  readonly maxConnections: number;
+  readonly connTabSize: number;
+  readonly ownVips: boolean;
+  readonly log: Log;
+  /** The host's network, at the start and on every change. */
+  onNetwork(state: NetworkState): void;
+  /** The data plane ended by itself. */
+  onFailure(reason: string): void;
+}
+
+export class LivePlane implements DataplaneLink {
+  readonly #options: LivePlaneOptions;
+  readonly #locks: InterfaceLock[] = [];
+  /** serviceKey -> destinationKey -> address, to keep their next hops resolved. */
+  readonly #destinations = new Map<string, Map<string, string>>();
+  #names: readonly string[] = [];
+  #watch: NetworkWatch | null = null;
+  #worker: WorkerLink | null = null;
+  #keepAliveTimer: NodeJS.Timeout | null = null;
+  /** Batches go through guard and worker one after the other. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: LivePlaneOptions) {
+    this.#options = options;
+  }
+
+  /** Everything or nothing: what was taken is given back when a later step is refused. */
+  static async start(options: LivePlaneOptions): Promise<LivePlane> {
+    const problem = nativeProblem();
+    if (problem !== null) throw new LvsError('Unsupported', problem);
+    const plane = new LivePlane(options);
+    try {
+      await plane.#start();
+      return plane;
+    } catch (error) {
+      await plane.close();
+      throw error;
+    }
+  }
+
+  get interfaces(): readonly string[] {
+    return this.#names;
+  }
+
+  get network(): NetworkState | null {
+    return this.#watch?.state ?? null;
+  }
+
+  apply(edits: readonly TableEdit[]): Promise<void> {
+    const done = this.#tail.then(() => this.#apply(edits));
+    this.#tail = done.catch(() => undefined);
+    return done;
+  }
+
+  stats(): Promise<DataplaneStats> {
+    return this.#running.stats();
+  }
+
+  devices(): Promise<readonly DeviceReport[]> {
+    return this.#running.devices();
+  }
+
+  connections(): Promise<readonly ConnectionRecord[]> {
+    return this.#running.connections();
+  }
+
+  trace(filter: TraceFilter | null): Promise<void> {
+    return this.#running.trace(filter);
+  }
+
+  onTrace(listener: (record: TraceRecord) => void): void {
+    this.#running.onTrace(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#keepAliveTimer !== null) clearTimeout(this.#keepAliveTimer);
+    this.#watch?.close();
+    await this.#worker?.close();
+    await Promise.all(this.#locks.map((lock) => lock.release()));
+  }
+
+  get #running(): WorkerLink {
+    if (this.#worker === null) throw new LvsError('NotRunning', 'the data plane has not started');
+    return this.#worker;
+  }
+
+  async #start(): Promise<void> {
+    const { interfaces, device, maxConnections, connTabSize, ownVips, onFailure } = this.#options;
+    const watch = watchNetwork({}, (state) => this.#networkChanged(state), (neighbour) => this.#tell([{ op: 'neighbour', neighbour }]));
+    this.#watch = watch;
+    const chosen = chooseInterfaces(watch.state, interfaces);
+    this.#names = chosen.map(({ name }) => name);
+    for (const { name, ifindex } of chosen) this.#locks.push(await InterfaceLock.take(name, ifindex));
+    watch.setAttached(this.#names);
+    this.#worker = await WorkerLink.start({
+      file: workerFile(), device, interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name })), maxConnections, connTabSize, ownVips,
+      wake: wakeSignal(), onCrash: onFailure, onResolve: (interfaceIdx, address) => watch.resolveNeighbour(interfaceIdx, address),
+    });
+    await this.#worker.apply([{ op: 'network', state: watch.state }]);
+  }
+
+  async #apply(edits: readonly TableEdit[]): Promise<void> {
+    await this.#running.apply(edits);
+    if (edits.map((edit) => this.#noteDestination(edit)).includes(true)) this.#keepAliveSoon();
+  }
+
+  #networkChanged(state: NetworkState): void {
+    this.#options.onNetwork(state);
+    for (const { name, ifindex, up } of state.interfaces) {
+      if (this.#names.includes(name) && !up) this.#options.log.warn(`${name} is ${ifindex === 0 ? 'gone' : 'down'}`, { interface: name });
+    }
+    this.#tell([{ op: 'network', state }]);
+  }
+
+  /** What the host reports is not acknowledged to anybody; a worker that has ended is reported by onFailure. */
+  #tell(edits: readonly TableEdit[]): void {
+    this.#worker?.apply(edits).catch((error: Error) => this.#options.log.debug(`network change not applied: ${error.message}`));
+  }
+
+  /** True when the set of destinations changed. */
+  #noteDestination(edit: TableEdit): boolean {
+    switch (edit.op) {
+      case 'addDestination': {
+        const { address, port } = edit.destination;
+        const key = serviceKey(edit.id);
+        const known = this.#destinations.get(key) ?? new Map<string, string>();
+        this.#destinations.set(key, known.set(destinationKey(address, port), address));
+        return true;
+      }
+      case 'deleteDestination':
+        return this.#destinations.get(serviceKey(edit.id))?.delete(destinationKey(edit.address, edit.port)) ?? false;
+      case 'deleteService':
+        return this.#destinations.delete(serviceKey(edit.id));
+      case 'flush':
+        this.#destinations.clear();
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #keepAliveSoon(): void {
+    this.#keepAliveTimer ??= setTimeout(() => {
+      this.#keepAliveTimer = null;
+      this.#watch?.keepAlive([...new Set([...this.#destinations.values()].flatMap((addresses) => [...addresses.values()]))]);
+    }, KEEP_ALIVE_DELAY_MS).unref();
+  }
+}
+
+function wakeSignal(): WakeSignal {
+  const fd = eventfd();
+  let open = true;
+  return {
+    fd,
+    signal: () => {
+      if (open) eventfdSignal(fd);
+    },
+    close: () => {
+      if (open) closeFd(fd);
+      open = false;
+    },
+  };
+}
+
+/** Beside this file in a bundle (dist/bin), in its folder otherwise (dist/lib). */
+function workerFile(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const file = [join(here, 'worker.js'), join(here, 'dataplane', 'worker.js')].find((candidate) => existsSync(candidate));
+  if (file === undefined) throw new LvsError('Internal', `worker.js is missing beside ${here}: run "npm run build"`);
+  return file;
+}
