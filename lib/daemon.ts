@@ -12,7 +12,8 @@ import { MetricsServer, type MetricsAddress } from './metrics/http.ts';
 import { PrometheusMetrics } from './metrics/prometheus.ts';
 import type { ControlCommand } from './model/control-command.ts';
 import { LvsError } from './model/errors.ts';
-import { readRulesFile, writeRulesFile } from './rules-file.ts';
+import type { NetworkState } from './model/network-state.ts';
+import { readRulesFile, writeRulesFile, type RulesFile } from './rules-file.ts';
 
 export interface DaemonOptions extends DirectorOptions {
   readonly socket: string;
@@ -88,12 +89,12 @@ export class Daemon {
 
   async #start(): Promise<void> {
     const { rules, metrics, socket, socketGroup } = this.#options;
-    if (rules !== null) await readRulesFile(rules, null);
+    if (rules !== null) await this.#readRules(rules, null);
     await this.#server.listen(socket, { group: socketGroup ?? undefined });
     if (metrics !== null) this.#metricsPort = await this.#metrics.listen(metrics);
     const director = await Director.start(this.#options);
     this.#director = director;
-    if (rules !== null) await applyAll(director, (await readRulesFile(rules, director.network)).commands);
+    if (rules !== null) await applyAll(director, (await this.#readRules(rules, director.network)).commands);
     this.#open(director);
   }
 
@@ -104,10 +105,14 @@ export class Daemon {
       this.#log.warn('nothing to read again: started without --rules');
       return;
     }
-    const { table } = await readRulesFile(rules, director.network);
+    const { table } = await this.#readRules(rules, director.network);
     const commands = reconcile(director.table.services(), table.services());
     await applyAll(director, commands);
     this.#log.info(`rules read again from ${rules}: ${commands.length} ${commands.length === 1 ? 'change' : 'changes'}`, { rules, changes: commands.length });
+  }
+
+  #readRules(path: string, network: NetworkState | null): Promise<RulesFile> {
+    return readRulesFile(path, { network, mayBeAbsent: this.#options.saveOnExit });
   }
 
   async #close(): Promise<void> {

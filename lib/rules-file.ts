@@ -2,7 +2,7 @@
  * The --rules file: read as a whole and checked as a whole before anything is applied, written in one step. Messages name file and line.
  */
 import { lookup } from 'node:dns/promises';
-import { chmodSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { filesResolver, type NameResolver } from './config/ipvsadm/name-resolver.ts';
 import { formatRules, parseNumberedRules, type NumberedRule } from './config/rules.ts';
 import type { ConfiguredService } from './control/reconcile.ts';
@@ -17,9 +17,15 @@ export interface RulesFile {
   readonly table: ServiceTable;
 }
 
-/** `network` is what addresses are judged by, null where none is known. */
-export async function readRulesFile(path: string, network: NetworkState | null): Promise<RulesFile> {
-  const rules = await parsed(path, readText(path));
+export interface RulesFileOptions {
+  /** What addresses are judged by, null where none is known. */
+  readonly network: NetworkState | null;
+  /** No file is no rules: it will be written when the daemon ends. */
+  readonly mayBeAbsent: boolean;
+}
+
+export async function readRulesFile(path: string, { network, mayBeAbsent }: RulesFileOptions): Promise<RulesFile> {
+  const rules = await parsed(path, mayBeAbsent && !existsSync(path) ? '' : readText(path));
   const table = new ServiceTable();
   if (network !== null) table.useNetwork(network);
   const commands = rules.map(({ command }) => command);

@@ -28,12 +28,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What builds and wires everything.
   'lib/director.ts': ['lib', 'native-shims'],
   'lib/daemon.ts': ['lib', 'native-shims'],
+  'lib/live-plane.ts': ['lib', 'native-shims'],
+  'lib/live-interfaces.ts': ['lib/model'],
+  'lib/rules-file.ts': ['lib/config', 'lib/control', 'lib/model'],
+  'lib/package-version.ts': [],
   'lib/service-manager.ts': ['native-shims'],
   'lib/index.ts': ['lib'],
   'cli': ['lib/control', 'lib/model', 'lib/config', 'lib/replay', 'lib/laboratory', 'lib/lab', 'lib/schedulers/names.ts', 'lib/wire/address.ts'],
   // The daemon's command starts the director; no other command may.
   ...Object.fromEntries(['cli/tsipvsd.ts', 'cli/tsipvsd-options.ts', 'cli/tsipvsd'].map((file) => [
-    file, ['lib/control', 'lib/model', 'lib/config', 'lib/metrics', 'lib/director.ts', 'lib/daemon.ts', 'lib/service-manager.ts'],
+    file, ['lib/control', 'lib/model', 'lib/config', 'lib/metrics', 'lib/director.ts', 'lib/daemon.ts', 'lib/service-manager.ts', 'lib/package-version.ts'],
   ])),
   'native-shims': [],
 };
