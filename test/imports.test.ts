@@ -24,6 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lib/control': ['lib/model', 'lib/schedulers/names.ts', 'lib/wire', 'lib/config', 'lib/structures'],
   'lib/replay': ['lib/dataplane', 'lib/model', 'lib/device', 'lib/wire', 'lib/config', 'lib/control'],
   'lib/laboratory': ['lib/dataplane', 'lib/model', 'lib/device', 'lib/wire', 'lib/config', 'lib/control'],
+  // The laboratory without root: the real data plane among simulated hosts.
+  'lib/lab/simulated-network.ts': ['lib/dataplane', 'lib/model', 'lib/wire'],
   'lib/lab': ['lib/model', 'lib/wire', 'lib/config', 'lib/control', 'lib/device', 'native-shims'],
   // What builds and wires everything.
   'lib/director.ts': ['lib', 'native-shims'],

@@ -1,7 +1,12 @@
 /** `tsipvs lab up|down|status|exec|demo`: argv -> lib/lab. */
 import type { Argv, CommandModule } from 'yargs';
 import { down, exec, status, up } from '../../lib/lab/lab.ts';
+import type { ApiCaller } from '../../lib/control/api/message.ts';
 import { runDemo } from '../../lib/lab/demo.ts';
+import { runMemoryDemo } from '../../lib/lab/memory-demo.ts';
+import { LabError } from '../../lib/lab/run-command.ts';
+import { NUMBERS_ONLY } from '../../lib/config/ipvsadm/name-resolver.ts';
+import { runTsipvsadm } from '../run-tsipvsadm.ts';
 import { LAB_MODES, type LabMode } from '../../lib/lab/topology.ts';
 
 const print = (text: string): void => console.log(text);
@@ -51,11 +56,19 @@ const demoCommand: CommandModule<object, { mode: LabMode | 'all'; servers: numbe
     .option('requests', { type: 'number', default: 300, requiresArg: true, describe: 'Requests sent through each virtual service' })
     .option('memory', { type: 'boolean', default: false, describe: 'Simulate the networks in memory: needs no root' }),
   handler: async (argv) => {
-    const failures = await runDemo({ mode: argv.mode, servers: argv.servers, requests: argv.requests, memory: argv.memory, print });
+    const { mode, servers, requests } = argv;
+    const failures = argv.memory ? await runMemoryDemo({ mode, servers, requests, print, tsipvsadm }) : await runDemo({ mode, servers, requests, print });
     print(failures === 0 ? '\nEverything held: every share is exactly what the weights say.' : `\n${failures} thing${failures === 1 ? '' : 's'} did not hold; see the lines that begin with WRONG.`);
     process.exitCode = failures === 0 ? 0 : 1;
   },
 };
+
+/** tsipvsadm in this process, for a director that is in this process too. */
+async function tsipvsadm(argv: readonly string[], api: ApiCaller): Promise<string> {
+  const { stdout, stderr, code } = await runTsipvsadm({ argv: ['tsipvsadm', ...argv], stdin: async () => '', names: NUMBERS_ONLY, api });
+  if (code !== 0) throw new LabError(`tsipvsadm ${argv.join(' ')}: ${stderr.trim()}`);
+  return stdout;
+}
 
 export const labCommand: CommandModule = {
   command: 'lab', describe: 'Network namespaces to learn, try and test in: up, down, status, exec, demo',

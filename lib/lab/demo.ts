@@ -3,7 +3,7 @@
  * verdict that is exact: weighted round robin gives every server its weight's share to the last request.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClientResult } from './client-order.ts';
+import type { ClientOrder, ClientResult } from './client-order.ts';
 import { isAlive, readLabState } from './lab-state.ts';
 import { drawTopology } from './picture.ts';
 import { removeLab, RunningLab } from './running-lab.ts';
@@ -15,8 +15,6 @@ export interface DemoOptions {
   readonly servers?: number;
   /** Requests through each virtual service. */
   readonly requests?: number;
-  /** Simulated in memory: no root needed. */
-  readonly memory?: boolean;
   readonly prefix?: string;
   readonly print: (text: string) => void;
 }
@@ -34,10 +32,19 @@ export interface DemoDestination { readonly name: string; readonly address: stri
 /** One round: services set up, used, checked and cleared. */
 export interface DemoRound { readonly title: string; readonly services: readonly DemoService[] }
 
+/** What a demonstration is played on: namespaces with the real programs, or the simulated network. */
+export interface DemoStage {
+  readonly topology: LabTopology;
+  /** Run tsipvsadm with these arguments; what it prints. */
+  command(argv: readonly string[]): Promise<string>;
+  send(order: ClientOrder): Promise<ClientResult>;
+  /** Wait until --stats shows all that was sent: it shows what the estimator last took, every 2 s, as the kernel does. */
+  settle(): Promise<void>;
+}
+
 export const DEMO_PREFIX = 'tsipvs-demo';
 const DEFAULT_REQUESTS = 300;
-/** tsipvsadm shows what the estimator last took, every 2 s, as the kernel does. */
-const STATS_PERIOD_MS = 2_100;
+export const STATS_PERIOD_MS = 2_100;
 
 /** Runs the demonstration; the number of things that did not hold. Leaves nothing behind. */
 export async function runDemo(options: DemoOptions): Promise<number> {
@@ -123,8 +130,14 @@ async function demonstrate(mode: LabMode, prefix: string, options: DemoOptions, 
     print(`\n${'='.repeat(100)}\n${drawTopology(lab.topology)}`);
     print(`director# tsipvsd ${lab.topology.director.interfaces.map((i) => `--interface ${i.name}`).join(' ')} &`);
     await lab.startDaemon();
+    const stage: DemoStage = {
+      topology: lab.topology,
+      command: async (argv) => (await lab.command(argv)).stdout,
+      send: (order) => lab.send(order),
+      settle: () => sleep(STATS_PERIOD_MS),
+    };
     for (const round of demoRounds(lab.topology)) {
-      if (!signal.aborted) failures += await playRound(lab, round, options, signal);
+      if (!signal.aborted) failures += await playRound(stage, round, options, signal);
     }
     await lab.stopDaemon();
   } finally {
@@ -133,33 +146,34 @@ async function demonstrate(mode: LabMode, prefix: string, options: DemoOptions, 
   return failures;
 }
 
-async function playRound(lab: RunningLab, round: DemoRound, options: DemoOptions, signal: AbortSignal): Promise<number> {
+/** One round on a stage; the number of things that did not hold. */
+export async function playRound(stage: DemoStage, round: DemoRound, options: Pick<DemoOptions, 'print' | 'requests'>, signal?: AbortSignal): Promise<number> {
   const { print, requests = DEFAULT_REQUESTS } = options;
   print(`--- ${round.title}`);
   for (const argv of round.services.flatMap(serviceCommands)) {
     print(`director# tsipvsadm ${argv.join(' ')}`);
-    await lab.command(argv);
+    await stage.command(argv);
   }
   const lines: string[] = [];
   let failures = 0;
   for (const service of round.services) {
-    if (signal.aborted) return 0;
+    if (signal?.aborted) return 0;
     const total = Object.values(expectedShares(service, requests)).reduce((a, b) => a + b, 0);
-    const result = await lab.send({ kind: service.kind, address: service.address, port: service.port, count: total });
+    const result = await stage.send({ kind: service.kind, address: service.address, port: service.port, count: total });
     const { holds, line } = judge(service, requests, result);
     if (!holds) failures++;
     lines.push(line);
   }
-  await sleep(STATS_PERIOD_MS);
-  const { stdout } = await lab.command(['-Ln', '--stats']);
-  print(`director# tsipvsadm -Ln --stats\n${stdout.trimEnd()}`);
+  await stage.settle();
+  const table = await stage.command(['-Ln', '--stats']);
+  print(`director# tsipvsadm -Ln --stats\n${table.trimEnd()}`);
   for (const service of round.services) {
-    const miscounted = miscounts(stdout, service, expectedShares(service, requests));
+    const miscounted = miscounts(table, service, expectedShares(service, requests));
     failures += miscounted.length;
     lines.push(...miscounted.map((m) => `WRONG ${service.title}: the table counts ${m}`));
   }
   for (const line of lines) print(line);
-  await lab.command(['-C']);
+  await stage.command(['-C']);
   return failures;
 }
 

@@ -1,4 +1,4 @@
-/** Network namespaces for the device tests: made and removed by name, all with the prefix dev-. */
+/** Network namespaces for tests of devices and of the daemon: made and removed by name, dev- and the process id in front. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { nativeProblem } from '../../native-shims/index.ts';
 
@@ -8,7 +8,11 @@ export const skipReason: string | false = process.getuid?.() !== 0 ? 'needs root
 export class Namespaces {
   readonly #names: string[] = [];
   readonly #children: ChildProcess[] = [];
-  readonly #tag = `dev-${process.pid}`;
+  readonly #tag: string;
+
+  constructor(prefix = 'dev') {
+    this.#tag = `${prefix}-${process.pid}`;
+  }
 
   /** Create one; returns its full name. */
   add(name: string): string {

@@ -1,0 +1,62 @@
+import t from 'tap';
+import type { RunningLab } from '../../lib/lab/running-lab.ts';
+import { judge } from '../../lib/lab/demo.ts';
+import { ECHO_PORT } from '../../lib/lab/topology.ts';
+import { writeSysctls } from '../../lib/lab/namespaces.ts';
+import { hostCounters } from './host-counters.ts';
+import { FULL, labCase, SKIP } from './lab-case.ts';
+import { setUpServices } from './lab-services.ts';
+
+const PREFIX = 'tsipvs-thost';
+const REQUESTS = FULL ? 498 : 60;
+
+for (const mode of ['nat', 'dr', 'tun'] as const) {
+  for (const vipOnHost of [true, false]) {
+    t.test(`${mode}, VIP ${vipOnHost ? '' : 'not '}on the host: nothing is lost and the host's stack keeps out, with ip_forward 0 and 1`, { skip: SKIP, timeout: 180_000 }, async (t) => {
+      await labCase(t, { mode, vipOnHost, prefix: PREFIX }, async (lab) => {
+        await lab.startServer('director', lab.topology.director.namespace, []);
+        await lab.startDaemon();
+        const services = await setUpServices(lab);
+        for (const forward of ['0', '1']) {
+          await writeSysctls(lab.topology.director.namespace, [['net/ipv4/ip_forward', forward], ['net/ipv6/conf/all/forwarding', forward]]);
+          const before = await hostCounters(lab, 'director');
+          // ssh-like: long connections to the director itself, all the while.
+          const own = lab.send({ kind: 'echo', address: lab.topology.director4, port: ECHO_PORT, count: 5, durationMs: 1_000 });
+          for (const service of services) {
+            const { holds, line } = judge(service, REQUESTS, await lab.send({ kind: 'http', address: service.address, port: service.port, count: REQUESTS }));
+            t.ok(holds, `ip_forward ${forward}: ${line}`);
+          }
+          const { answers, failures } = await own;
+          t.same({ answers, failures }, { answers: { director: 5 }, failures: {} }, 'connections to the director itself are unharmed');
+          t.same(await hostCounters(lab, 'director'), before, 'no reset, no ICMP error, nothing forwarded by the host');
+        }
+      });
+    });
+  }
+}
+
+t.test('a killed daemon leaves the host its traffic at once, and a new one starts', { skip: SKIP, timeout: 120_000 }, async (t) => {
+  await labCase(t, { mode: 'nat', prefix: PREFIX }, async (lab) => {
+    await lab.startServer('director', lab.topology.director.namespace, []);
+    const whoAnswers = async (address: string): Promise<unknown> => {
+      const { answers, failures } = await lab.send({ kind: 'http', address, port: 80, count: 6 });
+      return { answers, failures };
+    };
+    const balanced = { answers: { rs1: 3, rs2: 2, rs3: 1 }, failures: {} }, host = { answers: { director: 6 }, failures: {} };
+    for (let round = 0; round < 2; round++) {
+      await lab.startDaemon();
+      await setUpServices(lab);
+      for (const vip of vips(lab)) t.same(await whoAnswers(vip), balanced, `round ${round}: ${vip} is balanced`);
+      lab.killDaemon();
+      for (const vip of vips(lab)) t.same(await whoAnswers(vip), host, `round ${round}: ${vip} is the host's again`);
+    }
+    await lab.startDaemon();
+    await setUpServices(lab);
+    await lab.stopDaemon();
+    for (const vip of vips(lab)) t.same(await whoAnswers(vip), host, `${vip} is the host's after an orderly end`);
+  });
+});
+
+function vips(lab: RunningLab): string[] {
+  return [lab.topology.vip4, lab.topology.vip6];
+}
