@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { parseDaemonOptions } from '../../cli/tsipvsd-options.ts';
 import { ApiClient } from '../../lib/control/api/client.ts';
 
@@ -34,7 +34,7 @@ class Running {
   }
 }
 
-async function started(t: Tap, args: readonly string[], environment: Record<string, string> = {}): Promise<Running> {
+async function started(t: Test, args: readonly string[], environment: Record<string, string> = {}): Promise<Running> {
   const running = new Running(args, environment);
   t.teardown(async () => {
     running.child.kill('SIGKILL');
@@ -44,9 +44,9 @@ async function started(t: Tap, args: readonly string[], environment: Record<stri
   return running;
 }
 
-type Tap = typeof t extends infer T ? T & { teardown(fn: () => unknown): void } : never;
 
-function scratch(t: Tap): string {
+
+function scratch(t: Test): string {
   const directory = mkdtempSync(join(tmpdir(), 'tsipvsd-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
@@ -62,10 +62,10 @@ async function listed(socket: string): Promise<string[]> {
 }
 
 t.test('one ready line when the rules are in place; a private socket; gone after SIGTERM with status 0', async (t) => {
-  const directory = scratch(t as Tap);
+  const directory = scratch(t);
   const socket = join(directory, 'sub', 's.sock');
   writeFileSync(join(directory, 'rules'), RULES);
-  const daemon = await started(t as Tap, ['--socket', socket, '--rules', join(directory, 'rules')]);
+  const daemon = await started(t, ['--socket', socket, '--rules', join(directory, 'rules')]);
   t.match(daemon.stdout, /^tsipvsd \S+ ready: .*1 service.*\n$/);
   t.equal(statSync(socket).mode & 0o777, 0o600);
   t.same(await listed(socket), ['wrr 10.1.0.2*1 10.1.0.1*3']);
@@ -76,11 +76,11 @@ t.test('one ready line when the rules are in place; a private socket; gone after
 });
 
 t.test('SIGHUP applies the difference, and a broken file changes nothing', async (t) => {
-  const directory = scratch(t as Tap);
+  const directory = scratch(t);
   const socket = join(directory, 's.sock');
   const rules = join(directory, 'rules');
   writeFileSync(rules, RULES);
-  const daemon = await started(t as Tap, ['--socket', socket, '--rules', rules]);
+  const daemon = await started(t, ['--socket', socket, '--rules', rules]);
   writeFileSync(rules, RULES.replace('-w 3', '-w 7').replace('10.1.0.2', '10.1.0.3'));
   daemon.child.kill('SIGHUP');
   await daemon.until('stderr', 'rules read again');
@@ -92,10 +92,10 @@ t.test('SIGHUP applies the difference, and a broken file changes nothing', async
 });
 
 t.test('--save-on-exit writes what is configured', async (t) => {
-  const directory = scratch(t as Tap);
+  const directory = scratch(t);
   const socket = join(directory, 's.sock');
   const rules = join(directory, 'rules');
-  const daemon = await started(t as Tap, ['--socket', socket, '--rules', rules, '--save-on-exit']);
+  const daemon = await started(t, ['--socket', socket, '--rules', rules, '--save-on-exit']);
   const client = await ApiClient.connect(socket);
   const id = { kind: 'address', protocol: 'udp', address: '2001:db8::10', port: 53 } as const;
   const service = { id, scheduler: 'rr', schedFlags: 0, persistenceSec: 0, persistenceMask: '128', persistenceEngine: null, onePacket: true };
@@ -108,7 +108,7 @@ t.test('--save-on-exit writes what is configured', async (t) => {
 });
 
 t.test('a rules file that is wrong stops the start, naming file and line, before anything listens', async (t) => {
-  const directory = scratch(t as Tap);
+  const directory = scratch(t);
   const socket = join(directory, 's.sock');
   const cases: [string, string, RegExp][] = [
     ['syntax', '-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 300.1.1.1 -m\n', /syntax: rules line 2: .*illegal real server/],
@@ -131,21 +131,21 @@ t.test('a rules file that is wrong stops the start, naming file and line, before
 });
 
 t.test('a second daemon on the same socket is refused; a dead one\'s socket is taken over', async (t) => {
-  const directory = scratch(t as Tap);
+  const directory = scratch(t);
   const socket = join(directory, 's.sock');
-  const first = await started(t as Tap, ['--socket', socket]);
+  const first = await started(t, ['--socket', socket]);
   const second = new Running(['--socket', socket]);
   t.equal(await second.exited, 1);
   t.match(second.stderr, /^tsipvsd: .*another tsipvsd.*\n$/);
   t.same(await listed(socket), [], 'the first one still answers');
   first.child.kill('SIGKILL');
   await first.exited;
-  const third = await started(t as Tap, ['--socket', socket]);
+  const third = await started(t, ['--socket', socket]);
   t.match(third.stdout, /ready/);
 });
 
 t.test('metrics are served, and an address in use is refused in one line', async (t) => {
-  const directory = scratch(t as Tap);
+  const directory = scratch(t);
   const blocker = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => blocker.once('listening', resolve));
   t.teardown(() => blocker.close());
@@ -156,16 +156,16 @@ t.test('metrics are served, and an address in use is refused in one line', async
   t.equal(existsSync(join(directory, 'a.sock')), false);
 
   writeFileSync(join(directory, 'rules'), RULES);
-  const daemon = await started(t as Tap, ['--socket', join(directory, 'b.sock'), '--rules', join(directory, 'rules'), '--metrics', '0']);
+  const daemon = await started(t, ['--socket', join(directory, 'b.sock'), '--rules', join(directory, 'rules'), '--metrics', '0']);
   const url = /http:\S+/.exec(daemon.stdout)?.[0];
   const text = await (await fetch(`${url}`)).text();
   t.match(text, /^node_ipvs_backend_weight\{.*remote_address="10.1.0.1",remote_port="8080"\} 3$/m);
 });
 
 t.test('the environment names the socket, JSON logs are JSON, and wrong options end with status 2', async (t) => {
-  const directory = scratch(t as Tap);
+  const directory = scratch(t);
   const socket = join(directory, 'e.sock');
-  const daemon = await started(t as Tap, ['--json-logs', '--log-level', 'debug'], { TSIPVS_SOCKET: socket });
+  const daemon = await started(t, ['--json-logs', '--log-level', 'debug'], { TSIPVS_SOCKET: socket });
   t.equal(existsSync(socket), true);
   daemon.child.kill('SIGTERM');
   await daemon.exited;
@@ -176,7 +176,7 @@ t.test('the environment names the socket, JSON logs are JSON, and wrong options 
 });
 
 t.test('a socket directory without permission is one clear line', { skip: process.getuid?.() === 0 ? 'root may write anywhere' : false }, async (t) => {
-  const directory = scratch(t as Tap);
+  const directory = scratch(t);
   chmodSync(directory, 0o500);
   const daemon = new Running(['--socket', join(directory, 's.sock')]);
   t.equal(await daemon.exited, 1);
