@@ -3,10 +3,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { down, exec, status, up } from '../../lib/lab/lab.ts';
 import type { ApiCaller } from '../../lib/control/api/message.ts';
 import { runDemo } from '../../lib/lab/demo.ts';
-import { runMemoryDemo } from '../../lib/lab/memory-demo.ts';
 import { LabError } from '../../lib/lab/run-command.ts';
-import { NUMBERS_ONLY } from '../../lib/config/ipvsadm/name-resolver.ts';
-import { runTsipvsadm } from '../run-tsipvsadm.ts';
 import { LAB_MODES, type LabMode } from '../../lib/lab/topology.ts';
 
 const print = (text: string): void => console.log(text);
@@ -57,17 +54,23 @@ const demoCommand: CommandModule<object, { mode: LabMode | 'all'; servers: numbe
     .option('memory', { type: 'boolean', default: false, describe: 'Simulate the networks in memory: needs no root' }),
   handler: async (argv) => {
     const { mode, servers, requests } = argv;
-    const failures = argv.memory ? await runMemoryDemo({ mode, servers, requests, print, tsipvsadm }) : await runDemo({ mode, servers, requests, print });
+    const failures = argv.memory ? await runInMemory(mode, servers, requests) : await runDemo({ mode, servers, requests, print });
     print(failures === 0 ? '\nEverything held: every share is exactly what the weights say.' : `\n${failures} thing${failures === 1 ? '' : 's'} did not hold; see the lines that begin with WRONG.`);
     process.exitCode = failures === 0 ? 0 : 1;
   },
 };
 
-/** tsipvsadm in this process, for a director that is in this process too. */
-async function tsipvsadm(argv: readonly string[], api: ApiCaller): Promise<string> {
-  const { stdout, stderr, code } = await runTsipvsadm({ argv: ['tsipvsadm', ...argv], stdin: async () => '', names: NUMBERS_ONLY, api });
-  if (code !== 0) throw new LabError(`tsipvsadm ${argv.join(' ')}: ${stderr.trim()}`);
-  return stdout;
+/** The demonstration with director and tsipvsadm in this process; loaded only when asked for. */
+async function runInMemory(mode: LabMode | 'all', servers: number, requests: number): Promise<number> {
+  const [{ runMemoryDemo }, { runTsipvsadm }, { NUMBERS_ONLY }] = await Promise.all([
+    import('../../lib/lab/memory-demo.ts'), import('../run-tsipvsadm.ts'), import('../../lib/config/ipvsadm/name-resolver.ts'),
+  ]);
+  const tsipvsadm = async (argv: readonly string[], api: ApiCaller): Promise<string> => {
+    const { stdout, stderr, code } = await runTsipvsadm({ argv: ['tsipvsadm', ...argv], stdin: async () => '', names: NUMBERS_ONLY, api });
+    if (code !== 0) throw new LabError(`tsipvsadm ${argv.join(' ')}: ${stderr.trim()}`);
+    return stdout;
+  };
+  return runMemoryDemo({ mode, servers, requests, print, tsipvsadm });
 }
 
 export const labCommand: CommandModule = {

@@ -12,8 +12,11 @@ const MODES: readonly RealServerMode[] = ['dr', 'tun', 'nat'];
 
 interface Args { mode: RealServerMode; vip: string[]; director: string[]; interface?: string | undefined; type: TunnelChoice; port: number }
 
+/** A repeated option adds to its list; the command's own default is that the last one wins. */
+const REPEATABLE = { 'duplicate-arguments-array': true };
+
 function common(yargs: Argv): Argv<Args> {
-  return yargs
+  return yargs.parserConfiguration(REPEATABLE)
     .option('mode', { choices: MODES, demandOption: true, requiresArg: true, describe: 'How the director forwards to this server' })
     .option('vip', { type: 'string', array: true, nargs: 1, default: [] as string[], requiresArg: true, describe: 'Service address; repeatable' })
     .option('director', { type: 'string', array: true, nargs: 1, default: [] as string[], requiresArg: true, describe: 'nat: the director\'s address on this server\'s network (one a family)' })
@@ -66,7 +69,7 @@ const checkCommand: CommandModule<object, Args & { servicePort?: number | undefi
 
 const decapCommand: CommandModule<object, { vip: string[]; type: TunnelChoice; port: number; device: string }> = {
   command: 'decap', describe: 'Unwrap tunnel packets in userspace, in the foreground, where the kernel has no ipip, gre or fou',
-  builder: (yargs) => yargs
+  builder: (yargs) => yargs.parserConfiguration(REPEATABLE)
     .option('vip', { type: 'string', array: true, nargs: 1, default: [] as string[], requiresArg: true, describe: 'Take only packets to these addresses; default: all' })
     .option('type', { choices: TUNNEL_CHOICES, default: 'any' as TunnelChoice, requiresArg: true, describe: 'Kind of tunnel' })
     .option('port', { type: 'number', default: GUE_PORT, requiresArg: true, describe: 'UDP port of gue' })

@@ -2,7 +2,7 @@
  * What a running laboratory has made, on disk before it is made: so that `down` in another process, also after a crash, removes all of
  * it and nothing else. Processes are remembered with their start time, because a process id alone may by then be someone else's.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TopologyOptions } from './topology.ts';
 
@@ -41,6 +41,7 @@ export function writeLabState(state: LabState): void {
 
 export function removeLabState(prefix: string): void {
   rmSync(labDirectory(prefix), { recursive: true, force: true });
+  try { rmdirSync(LAB_DIRECTORY); } catch { /* other laboratories are up */ }
 }
 
 /** Prefixes of all laboratories that left a directory behind. */

@@ -1,12 +1,12 @@
 /** `tsipvs lab`: a network to learn and try things in. up, down, status, exec; the demo is in demo.ts. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { drawTopology } from './picture.ts';
 import { isAlive, labDirectory, type LabState, readLabState } from './lab-state.ts';
-import { isLabPresent, labEnvironment, namespaceOf, removeLab, RunningLab } from './running-lab.ts';
+import { commandPath, isLabPresent, labEnvironment, namespaceOf, removeLab, RunningLab } from './running-lab.ts';
 import { inNamespace, LabError } from './run-command.ts';
 import { DEFAULT_PREFIX, describeTopology, HTTP_PORT, LAB_MODES, type LabMode, type LabTopology } from './topology.ts';
-
-export { runDemo } from './demo.ts';
 
 export interface LabOptions {
   readonly mode: LabMode | 'all';
@@ -100,6 +100,7 @@ function thingsToTry(topology: LabTopology, noDaemon: boolean): string {
   const destinations = mode === 'local' ? [topology.director4, ...topology.servers.slice(0, 2).map((s) => s.address4)] : topology.servers.map((s) => s.address4);
   const first = topology.servers[0]!;
   return [
+    ...(onPath('tsipvs') ? [] : [`In your shell: export PATH=${dirname(commandPath('tsipvs'))}:$PATH`]),
     'Try:',
     ...(noDaemon ? [on('director', `tsipvsd ${topology.director.interfaces.map((i) => `--interface ${i.name}`).join(' ')} &`)] : []),
     on('director', `tsipvsadm -A -t ${vip4}:${HTTP_PORT} -s wrr`),
@@ -112,4 +113,8 @@ function thingsToTry(topology: LabTopology, noDaemon: boolean): string {
     on(first.name, 'tcpdump -ni eth0'),
     '  tsipvs lab down',
   ].join('\n');
+}
+
+function onPath(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((directory) => existsSync(join(directory, program)));
 }
