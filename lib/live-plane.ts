@@ -15,7 +15,9 @@ import { closeFd, eventfd, eventfdSignal, nativeProblem } from '../native-shims/
 import { InterfaceLock } from './control/interface-lock.ts';
 import type { Log } from './control/log.ts';
 import { WorkerLink, type WakeSignal } from './control/workers.ts';
+import type { Guard } from './device/guard.ts';
 import { NetworkWatch, watchNetwork } from './device/netlink-watch.ts';
+import { openGuard } from './device/open-guard.ts';
 import { chooseInterfaces } from './live-interfaces.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
 import { destinationKey } from './model/destination.ts';
@@ -49,8 +51,10 @@ export class LivePlane implements DataplaneLink {
   readonly #locks: InterfaceLock[] = [];
   /** serviceKey -> destinationKey -> address, to keep their next hops resolved. */
   readonly #destinations = new Map<string, Map<string, string>>();
+  readonly #conditions = new Map<string, 'up' | 'down' | 'gone'>();
   #names: readonly string[] = [];
   #watch: NetworkWatch | null = null;
+  #guard: Guard | null = null;
   #worker: WorkerLink | null = null;
   #keepAliveTimer: NodeJS.Timeout | null = null;
   /** Batches go through guard and worker one after the other. */
@@ -111,7 +115,9 @@ export class LivePlane implements DataplaneLink {
   async close(): Promise<void> {
     if (this.#keepAliveTimer !== null) clearTimeout(this.#keepAliveTimer);
     this.#watch?.close();
+    // The guard goes last: without it the host would answer what the data plane still receives.
     await this.#worker?.close();
+    this.#guard?.close();
     await Promise.all(this.#locks.map((lock) => lock.release()));
   }
 
@@ -127,30 +133,39 @@ export class LivePlane implements DataplaneLink {
     const chosen = chooseInterfaces(watch.state, interfaces);
     this.#names = chosen.map(({ name }) => name);
     for (const { name, ifindex } of chosen) this.#locks.push(await InterfaceLock.take(name, ifindex));
+    const { guard, line } = openGuard();
+    this.#guard = guard;
+    this.#options.log[guard.kind === 'none' ? 'warn' : 'debug'](line);
     watch.setAttached(this.#names);
     this.#worker = await WorkerLink.start({
       file: workerFile(), device, interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name })), maxConnections, connTabSize, ownVips,
       wake: wakeSignal(), onCrash: onFailure, onResolve: (interfaceIdx, address) => watch.resolveNeighbour(interfaceIdx, address),
     });
-    await this.#worker.apply([{ op: 'network', state: watch.state }]);
+    await this.#apply([{ op: 'network', state: watch.state }]);
   }
 
   async #apply(edits: readonly TableEdit[]): Promise<void> {
+    this.#guard?.widen(edits);
     await this.#running.apply(edits);
+    this.#guard?.narrow();
     if (edits.map((edit) => this.#noteDestination(edit)).includes(true)) this.#keepAliveSoon();
   }
 
   #networkChanged(state: NetworkState): void {
     this.#options.onNetwork(state);
-    for (const { name, ifindex, up } of state.interfaces) {
-      if (this.#names.includes(name) && !up) this.#options.log.warn(`${name} is ${ifindex === 0 ? 'gone' : 'down'}`, { interface: name });
-    }
+    for (const { name, ifindex, up } of state.interfaces) if (this.#names.includes(name)) this.#note(name, up ? 'up' : ifindex === 0 ? 'gone' : 'down');
     this.#tell([{ op: 'network', state }]);
+  }
+
+  #note(name: string, condition: 'up' | 'down' | 'gone'): void {
+    const before = this.#conditions.get(name) ?? 'up';
+    this.#conditions.set(name, condition);
+    if (condition !== before) this.#options.log[condition === 'up' ? 'info' : 'warn'](`${name} is ${condition}`, { interface: name });
   }
 
   /** What the host reports is not acknowledged to anybody; a worker that has ended is reported by onFailure. */
   #tell(edits: readonly TableEdit[]): void {
-    this.#worker?.apply(edits).catch((error: Error) => this.#options.log.debug(`network change not applied: ${error.message}`));
+    if (this.#worker !== null) this.apply(edits).catch((error: Error) => this.#options.log.debug(`network change not applied: ${error.message}`));
   }
 
   /** True when the set of destinations changed. */

@@ -8,6 +8,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { eventfdClear, PollSet, watchReadable } from '../../native-shims/index.ts';
 import { PacketDevice } from '../device/af-packet.ts';
 import type { Device } from '../device/device.ts';
+import { GuardPredicate } from '../device/guard-predicate.ts';
 import { PcapDevice } from '../device/pcap-live.ts';
 import { LvsError } from '../model/errors.ts';
 import type { TableEdit } from '../model/table-edit.ts';
@@ -38,10 +39,15 @@ async function run(setup: WorkerSetup): Promise<void> {
   if (devices === null) return;
   const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs() });
   const ownVips = setup.ownVips ? new OwnVips() : null;
-  const sink = new DeviceSink(devices, { answerer: ownVips, onResolve: (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }) });
+  const guard = new GuardPredicate();
+  const sink = new DeviceSink(devices, { guard, answerer: ownVips, onResolve: (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }) });
   const loop = new Loop(dataplane, devices, sink, nowMs);
   const requests = new WorkerRequests(dataplane, {
-    report, nowMs, longestBurstMs: () => loop.longestBurstMs, onEdit: (edit: TableEdit) => ownVips?.edit(edit, sink),
+    report, nowMs, longestBurstMs: () => loop.longestBurstMs,
+    onEdit: (edit: TableEdit) => {
+      guard.apply(edit);
+      ownVips?.edit(edit, sink);
+    },
     devices: () => devices.map(({ device: { name, counters } }) => ({
       interface: name, received: counters.received, transmitted: counters.transmitted, receiveDrops: counters.receiveDrops, transmitDrops: counters.transmitDrops,
     })),
