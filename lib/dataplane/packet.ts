@@ -32,6 +32,8 @@ export class Packet {
   ports = 0;
   /** TCP flag byte; 0 otherwise. */
   tcpFlags = 0;
+  /** The transport header is not whole (never true of later fragments). */
+  truncated = false;
   /** A fragment at all (offset or more-fragments); and its offset in bytes. */
   isFragment = false;
   fragmentOff = 0;

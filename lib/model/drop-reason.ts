@@ -26,6 +26,9 @@ export const DROP_REASONS = [
   ['icmpUnsupported', 'ICMP error about a tracked connection that cannot be translated'],
   ['badChecksum', 'checksum wrong where the kernel checks it'],
   ['blackhole', 'the route to the next hop is a blackhole'],
+  ['martianSource', 'source address is loopback, unspecified, or the director\'s own'],
+  ['noConnection', 'from a NAT real server but of no connection (nat_icmp_send)'],
+  ['persistenceEngine', 'the persistence engine found nothing to go by in the packet'],
 ] as const;
 
 export type DropReasonName = (typeof DROP_REASONS)[number][0];

@@ -1,0 +1,287 @@
+/**
+ * A packet's walk, from frame to verdict:
+ *
+ *     parse -> fragments -> ICMP errors -> lookup -+-> from the client: reuse? -> count -> state -> forward
+ *                                                  +-> from the real server:      count -> state -> rewrite, forward
+ *                                                  +-> neither: schedule -> (as from the client), or an answer, or not ours
+ *
+ * Frames of a burst walk one after the other, so a SYN's connection is there for the ACK right behind it. When the table has outgrown the caches, a first pass
+ * over the burst touches the places the lookups will read: independent loads overlap, dependent ones do not.
+ */
+import type { FrameBurst, FrameMemory, FrameSink } from '../wire/frame.ts';
+import { INTERFACE_LOCAL, MAX_BURST } from '../wire/frame.ts';
+import { ETHERNET_LENGTH, ETHERTYPE_IPV4, etherType } from '../wire/ethernet.ts';
+import { CHUNK, CHUNK_HEADER_LENGTH, SCTP_LENGTH, chunkType } from '../wire/sctp.ts';
+import { RST, SYN } from '../wire/tcp.ts';
+import { DROP, DROP_REASONS } from '../model/drop-reason.ts';
+import { SCTP_STATE, TCP_STATE } from '../model/conn-state.ts';
+import { IPPROTO } from '../model/protocol.ts';
+import { countIn, countOut } from './account.ts';
+import { advanceState } from './connection-state.ts';
+import * as at from './connection-layout.ts';
+import type { CoreContext } from './core-context.ts';
+import { FRAGMENT_COMPLETE, FRAGMENT_HELD, type Fragments } from './fragments.ts';
+import { forwardAnswer, forwardRequest } from './forward/index.ts';
+import { answerPortUnreachable } from './icmp-answer.ts';
+import { Packet } from './packet.ts';
+import { parse, parseIp } from './parse.ts';
+import { handleIcmpError } from './related-icmp.ts';
+import { ConnectionsByQuote } from './related-connections.ts';
+import { scheduleAnswer, scheduleFirst, verdictOf } from './schedule.ts';
+import { INPUT, OUTPUT } from './tcp-state.ts';
+import { CONTINUE, DELIVER, DROP as DROPPED, HOLD, PASS, TRANSMIT, type Verdict } from './verdict.ts';
+
+/** Connections above which the touch pass pays: their entries no longer fit the caches. */
+const TOUCH_ABOVE = 16_384;
+
+export class Walk {
+  /** Frames by how they ended. */
+  received = 0;
+  passed = 0;
+  transmitted = 0;
+  /** Sum of touched words; keeps the touch pass from being optimised away. */
+  touched = 0;
+  readonly #core: CoreContext;
+  readonly #fragments: Fragments;
+  readonly #related: ConnectionsByQuote;
+  readonly #packet = new Packet();
+  /** Entries the touch pass found, by frame of the burst. */
+  readonly #candidates = new Int32Array(MAX_BURST);
+  #interfaceNames: readonly string[] = [];
+  /** MAC address of each interface, three raw half words; all zero where unknown. */
+  #macs = new Uint16Array(0);
+
+  constructor(core: CoreContext, fragments: Fragments) {
+    this.#core = core;
+    this.#fragments = fragments;
+    this.#related = new ConnectionsByQuote(core);
+  }
+
+  setInterfaces(interfaces: readonly { readonly name: string; readonly mac: string }[]): void {
+    this.#interfaceNames = interfaces.map(({ name }) => name);
+    const bytes = interfaces.flatMap(({ mac }) => (mac === '' ? [0, 0, 0, 0, 0, 0] : mac.split(':').map((byte) => parseInt(byte, 16))));
+    this.#macs = new Uint16Array(Uint8Array.from(bytes).buffer);
+  }
+
+  run(interfaceIdx: number, frames: FrameBurst, sink: FrameSink): void {
+    const { memory, off, len, offload, count } = frames;
+    if (this.#core.connections.count > TOUCH_ABOVE) this.#touch(frames);
+    this.received += count;
+    for (let i = 0; i < count; i++) this.#frame(interfaceIdx, memory, off[i] as number, len[i] as number, offload[i] as number, sink);
+  }
+
+  #frame(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number, sink: FrameSink): void {
+    const core = this.#core;
+    const p = this.#packet;
+    let verdict = parse(p, interfaceIdx, memory, off, len, offload, core.drops);
+    if (verdict === CONTINUE) verdict = this.#isForUs(interfaceIdx, memory, off) ? this.#traced(p) : PASS;
+    if (verdict === TRANSMIT) {
+      this.transmitted++;
+    } else if (verdict === PASS) {
+      this.passed++;
+      sink.pass(interfaceIdx, p.memory, p.off, p.memory === memory ? len : p.l3End - p.off, p.offload);
+    } else if (verdict === DELIVER) {
+      sink.deliver(interfaceIdx, p.memory, p.off, p.memory === memory ? len : p.l3End - p.off, p.offload);
+    }
+  }
+
+  /** Frames to another station's address (flooded, or the interface is promiscuous) are nobody's business here. */
+  #isForUs(interfaceIdx: number, memory: FrameMemory, off: number): boolean {
+    if (interfaceIdx === INTERFACE_LOCAL) return true;
+    const { u16 } = memory;
+    const macs = this.#macs;
+    const mac = interfaceIdx * 3;
+    if (mac + 2 >= macs.length || (macs[mac]! | macs[mac + 1]! | macs[mac + 2]!) === 0) return true;
+    const half = off >> 1;
+    return u16[half] === macs[mac] && u16[half + 1] === macs[mac + 1] && u16[half + 2] === macs[mac + 2];
+  }
+
+  #traced(p: Packet): Verdict {
+    const core = this.#core;
+    // Fast path: nobody looks.
+    if (core.trace === null) return this.#walk(p);
+    const { trace } = core;
+    const dropsBefore = core.drops.slice();
+    const interfaceIdx = p.interfaceIdx;
+    trace.begin(p);
+    const verdict = this.#walk(p);
+    const reason = DROP_REASONS[core.drops.findIndex((count, i) => count !== dropsBefore[i])]?.[0] ?? '';
+    trace.end(verdict, core.nowMs, this.#nameOf(interfaceIdx), reason);
+    return verdict;
+  }
+
+  #nameOf(interfaceIdx: number): string {
+    return interfaceIdx === INTERFACE_LOCAL ? 'local' : this.#interfaceNames[interfaceIdx] ?? String(interfaceIdx);
+  }
+
+  #walk(p: Packet): Verdict {
+    const core = this.#core;
+    if (!core.services.active) return PASS;
+    if (p.isFragment) {
+      const verdict = this.#reassemble(p);
+      if (verdict !== CONTINUE) return verdict;
+    }
+    const { protocol } = p;
+    if (protocol !== IPPROTO.tcp && protocol !== IPPROTO.udp && protocol !== IPPROTO.sctp) {
+      if (protocol !== (p.family === 4 ? IPPROTO.icmp : IPPROTO.icmpv6) || p.truncated) return PASS;
+      core.trace?.step('icmp', 'an ICMP message: looking at what it quotes');
+      return handleIcmpError(p, this.#related, core);
+    }
+    if (p.truncated) return core.network.isLocal(p.family, p.d0, p.d1, p.d2, p.d3) ? this.#dropped(DROP.malformedTransport) : PASS;
+    const entry = core.connections.lookup(p);
+    if (entry < 0) return this.#withoutConnection(p);
+    core.trace?.step('lookup', `connection ${entry >> 1}, ${(entry & 1) === 0 ? 'from the client' : 'from the real server'}`);
+    return (entry & 1) === 0 ? this.#fromClient(p, entry >> 1) : this.#fromServer(p, entry >> 1);
+  }
+
+  /** Fragments that may be ours wait for the rest; others are not touched. */
+  #reassemble(p: Packet): Verdict {
+    const core = this.#core;
+    if (!core.services.hasVirtualAddress(p.family, p.d0, p.d1, p.d2, p.d3) && !core.services.hasRealAddress(p.family, p.s0, p.s1, p.s2, p.s3)
+      && !(core.services.markServices > 0 && core.marks.mayMark(p)) && !core.network.isLocal(p.family, p.d0, p.d1, p.d2, p.d3)) return PASS;
+    const result = this.#fragments.offer(p, core.nowMs);
+    core.trace?.step('fragment', result === FRAGMENT_COMPLETE ? 'the datagram is complete' : result === FRAGMENT_HELD ? 'held until the rest comes' : 'dropped');
+    if (result === FRAGMENT_COMPLETE) return parseIp(p, p.l3End, core.drops);
+    return result === FRAGMENT_HELD ? HOLD : DROPPED;
+  }
+
+  #fromClient(p: Packet, conn: number): Verdict {
+    const core = this.#core;
+    const { connections } = core;
+    if (core.sysctl.backup_only !== 0 && core.backupDaemon) return PASS;
+    const words = connections.words;
+    const base = conn * at.CONN_WORDS;
+    // Slow path: it may begin a new connection in place of the old.
+    if (((p.tcpFlags & SYN) !== 0 || p.protocol === IPPROTO.sctp) && this.#beginsAnew(p, conn)) {
+      core.trace?.step('lookup', 'the old connection is over; scheduling anew');
+      if (connections.childrenOf(conn) === 0) connections.expireNow(conn, core.nowMs);
+      return this.#schedule(p);
+    }
+    const slot = words[base + at.DESTINATION] as number;
+    if (slot >= 0 && core.services.slots[4 * slot] === 0) {
+      core.trace?.step('lookup', 'its destination was removed');
+      if (core.sysctl.expire_nodest_conn === 0) return this.#dropped(DROP.destinationUnavailable);
+      connections.expireNow(conn, core.nowMs);
+      return this.#schedule(p);
+    }
+    return this.#request(p, conn);
+  }
+
+  /** Count, move the state, forward. */
+  #request(p: Packet, conn: number): Verdict {
+    const core = this.#core;
+    countIn(core, conn, p.l3End - p.l3Off);
+    advanceState(core, conn, INPUT, p);
+    return forwardRequest(p, conn, core);
+  }
+
+  #fromServer(p: Packet, conn: number): Verdict {
+    const core = this.#core;
+    const state = core.connections.words[conn * at.CONN_WORDS + at.STATE] as number;
+    const bytes = p.l3End - p.l3Off;
+    // A destination that has the virtual address itself answers with it: nothing to rewrite.
+    if ((state & at.METHOD_MASK) !== at.METHOD.masq << at.METHOD_SHIFT) {
+      countOut(core, conn, bytes);
+      advanceState(core, conn, OUTPUT, p);
+      return PASS;
+    }
+    const verdict = forwardAnswer(p, conn, core);
+    if (verdict === DROPPED) return verdict;
+    countOut(core, conn, bytes);
+    advanceState(core, conn, OUTPUT, p);
+    return verdict;
+  }
+
+  #withoutConnection(p: Packet): Verdict {
+    const core = this.#core;
+    if (core.services.hasRealAddress(p.family, p.s0, p.s1, p.s2, p.s3)) {
+      const verdict = this.#fromServerWithout(p);
+      if (verdict !== CONTINUE) return verdict;
+    }
+    if (core.sysctl.backup_only !== 0 && core.backupDaemon) return PASS;
+    return this.#schedule(p);
+  }
+
+  #schedule(p: Packet): Verdict {
+    const core = this.#core;
+    const conn = scheduleFirst(core, p);
+    if (conn < 0) return verdictOf(conn);
+    const onePacket = ((core.connections.words[conn * at.CONN_WORDS + at.STATE] as number) & at.CONN_ONE_PACKET) !== 0;
+    core.trace?.step('create', `connection ${conn}`);
+    const verdict = this.#request(p, conn);
+    if (onePacket) core.connections.endOnePacket(conn);
+    return verdict;
+  }
+
+  /** From a NAT real server, but of no connection: one the server begins itself (sip), or told so (nat_icmp_send). */
+  #fromServerWithout(p: Packet): Verdict {
+    const core = this.#core;
+    const destination = core.services.realServer(p.family, p.protocol, p.s0, p.s1, p.s2, p.s3, p.ports & 0xffff);
+    if (destination === null) return CONTINUE;
+    if (p.protocol === IPPROTO.udp && destination.service.persistenceEngine !== null && destination.service.fwmark === 0) {
+      const conn = scheduleAnswer(core, p, destination);
+      if (conn >= 0) return this.#fromServer(p, conn);
+    }
+    if (core.sysctl.nat_icmp_send === 0 || (p.tcpFlags & RST) !== 0 || this.#firstChunk(p) === CHUNK.abort) return CONTINUE;
+    answerPortUnreachable(p, core, !core.network.isLocal(p.family, p.d0, p.d1, p.d2, p.d3));
+    return this.#dropped(DROP.noConnection);
+  }
+
+  /**
+   * Whether this first packet of a connection makes the old one with the same addresses and ports obsolete (is_new_conn_expected), or its
+   * destination was quiesced while expire_nodest_conn is on.
+   */
+  #beginsAnew(p: Packet, conn: number): boolean {
+    const core = this.#core;
+    if (p.protocol === IPPROTO.sctp && this.#firstChunk(p) !== CHUNK.init) return false;
+    const base = conn * at.CONN_WORDS;
+    const words = core.connections.words;
+    if (core.sysctl.expire_nodest_conn !== 0) {
+      const destination = core.services.destinations[words[base + at.DESTINATION] as number];
+      if (destination !== undefined && destination.weight === 0) return true;
+    }
+    const mode = core.sysctl.conn_reuse_mode;
+    if (mode === 0 || core.connections.controlOf(conn) >= 0) return false;
+    const flags = words[base + at.STATE] as number;
+    const state = flags & at.STATE_MASK;
+    if (p.protocol === IPPROTO.sctp) return state === SCTP_STATE.CLOSED;
+    return state === TCP_STATE.TIME_WAIT || state === TCP_STATE.CLOSE
+      || ((mode & 2) !== 0 && state === TCP_STATE.FIN_WAIT && (flags & at.CONN_NO_OUTPUT) !== 0);
+  }
+
+  /** Type of the first SCTP chunk, -1 where there is none. */
+  #firstChunk(p: Packet): number {
+    const chunkOff = p.l4Off + SCTP_LENGTH;
+    return p.protocol === IPPROTO.sctp && chunkOff + CHUNK_HEADER_LENGTH <= p.l3End ? chunkType(p.memory, chunkOff) : -1;
+  }
+
+  /** Read what the lookups of this burst will read: first every index slot, then every entry behind them. Only plain IPv4 is worth it. */
+  #touch(frames: FrameBurst): void {
+    const { memory, off, len, count } = frames;
+    const { connections } = this.#core;
+    const { index, words } = connections;
+    const i32 = memory.i32;
+    const u8 = memory.u8;
+    for (let i = 0; i < count; i++) {
+      const frame = off[i] as number;
+      const l3 = frame + ETHERNET_LENGTH;
+      if ((len[i] as number) < 38 || etherType(memory, frame) !== ETHERTYPE_IPV4 || u8[l3] !== 0x45) {
+        this.#candidates[i] = -1;
+        continue;
+      }
+      const word = l3 >> 2;
+      this.#candidates[i] = index.touch(connections.hash4(i32[word + 3] as number, i32[word + 4] as number, i32[word + 5] as number, u8[l3 + 9] as number));
+    }
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const entry = this.#candidates[i] as number;
+      if (entry >= 0) sum ^= words[entry * at.ENTRY_WORDS] as number;
+    }
+    this.touched = sum;
+  }
+
+  #dropped(reason: number): Verdict {
+    this.#core.drops[reason]!++;
+    return DROPPED;
+  }
+}

@@ -1,0 +1,401 @@
+/**
+ * The connection table: where every packet looks first. Layout: connection-layout.ts. Memory for the maximum is reserved at the start and
+ * becomes resident as it is used; entries never move. Timers are lazy: a packet writes when it was seen, and only a deadline that comes nearer
+ * touches the wheel; what comes out of it early hangs itself up again (RFC: as the kernel's mod_timer, without its cost per packet).
+ */
+import { halves, fold } from '../wire/checksum.ts';
+import { HashIndex } from '../structures/hash-index.ts';
+import { IndexPool } from '../structures/index-pool.ts';
+import { hashWords } from '../structures/seeded-hash.ts';
+import { TimerWheel } from '../structures/timer-wheel.ts';
+import type { DestinationEntry } from './destination-entry.ts';
+import type { Flow } from './flow.ts';
+import type { Packet } from './packet.ts';
+import * as at from './connection-layout.ts';
+
+/** Until a connection's first packet sets the timeout of its state (ip_vs_conn_new). */
+const FIRST_TIMEOUT_MS = 3000;
+/** A connection that others hang on is given this much longer when it expires. */
+const CONTROLLING_MS = 60_000;
+
+export interface ConnectionOptions {
+  readonly capacity: number;
+  /** Seed of the index's hash. */
+  readonly seed: number;
+  readonly startMs: number;
+}
+
+export class Connections {
+  readonly capacity: number;
+  readonly words: Int32Array;
+  readonly cold: Int32Array;
+  /** IPv6: client and virtual address of each connection. */
+  readonly addresses: Int32Array;
+  readonly index: HashIndex;
+  /** Templates alive. */
+  templates = 0;
+  /** Told of every connection that ends, before its words are cleared. */
+  onEnd: ((conn: number) => void) | null = null;
+  readonly #pool: IndexPool;
+  readonly #wheel: TimerWheel;
+  readonly #seed: number;
+  readonly #startMs: number;
+  readonly #destinations: readonly (DestinationEntry | undefined)[];
+  /** Templates of persistence engines, by their whole identity. */
+  readonly #byEngine = new Map<string, number>();
+  readonly #engineKeys = new Map<number, { readonly key: string; readonly engine: string; readonly data: string }>();
+  readonly #due = (conn: number, timeMs: number): number => this.#expireIfDue(conn, timeMs);
+
+  constructor(destinations: readonly (DestinationEntry | undefined)[], options: ConnectionOptions) {
+    const { capacity } = options;
+    this.capacity = capacity;
+    this.words = new Int32Array(capacity * at.CONN_WORDS);
+    this.cold = new Int32Array(capacity * at.COLD_WORDS);
+    this.addresses = new Int32Array(capacity * at.ADDRESS_WORDS);
+    this.index = new HashIndex(this.words);
+    this.#pool = new IndexPool(capacity);
+    this.#wheel = new TimerWheel(capacity, options.startMs);
+    this.#seed = options.seed;
+    this.#startMs = options.startMs;
+    this.#destinations = destinations;
+  }
+
+  get count(): number {
+    return this.#pool.used;
+  }
+
+  /** Every connection is numbered below this. */
+  get highest(): number {
+    return this.#pool.highest;
+  }
+
+  /** `nowMs` as LAST_SEEN holds it. */
+  clock(nowMs: number): number {
+    return (nowMs - this.#startMs) | 0;
+  }
+
+  /** The entry this packet belongs to: 2i from the client, 2i+1 from the real server; -1 none. */
+  lookup(p: Packet): number {
+    const key = p.protocol | at.KEY_USED;
+    if (p.family === 4) return this.index.lookup(hashWords(this.#seed, p.s0, p.d0, p.ports, key), p.s0, p.d0, p.ports, key);
+    return this.#lookup6(p.protocol, p.s0, p.s1, p.s2, p.s3, p.d0, p.d1, p.d2, p.d3, p.ports, 0);
+  }
+
+  /** The same for a flow given by its words: what quoted packets and templates are looked up by. */
+  find(family: 4 | 6, protocol: number, s0: number, s1: number, s2: number, s3: number, d0: number, d1: number, d2: number, d3: number, ports: number, flags = 0): number {
+    if (family === 6) return this.#lookup6(protocol, s0, s1, s2, s3, d0, d1, d2, d3, ports, flags);
+    const key = protocol | at.KEY_USED | flags;
+    return this.index.lookup(hashWords(this.#seed, s0, d0, ports, key), s0, d0, ports, key);
+  }
+
+  /** Hash of an IPv4 flow, for touching the index ahead of the lookup. */
+  hash4(source: number, target: number, ports: number, protocol: number): number {
+    return hashWords(this.#seed, source, target, ports, protocol | at.KEY_USED);
+  }
+
+  /**
+   * A new connection of `flow` to `destination` (null: cache bypass), or a template (at.CONN_TEMPLATE). Its destination's address and raw port are
+   * bound once, here. -1 when the table is full.
+   */
+  create(flow: Flow, destination: DestinationEntry | null, rawPort: number, flags: number, nowMs: number): number {
+    const conn = this.#pool.take();
+    if (conn < 0) return -1;
+    const words = this.words;
+    const cold = this.cold;
+    const base = conn * at.CONN_WORDS;
+    const coldBase = conn * at.COLD_WORDS;
+    const template = (flags & at.CONN_TEMPLATE) !== 0;
+    const key = flow.protocol | at.KEY_USED | (flow.family === 6 ? at.KEY_IPV6 : 0) | (template ? at.KEY_TEMPLATE : 0);
+    const ports = flow.clientPort | (flow.virtualPort << 16);
+    let source = flow.c0;
+    let target = flow.v0;
+    if (flow.family === 6) {
+      this.#storeAddresses(conn, flow);
+      source = this.#hash6(flow.c0, flow.c1, flow.c2, flow.c3);
+      target = this.#hash6(flow.v0, flow.v1, flow.v2, flow.v3);
+    }
+    words.fill(0, base, base + at.CONN_WORDS);
+    cold.fill(0, coldBase, coldBase + at.COLD_WORDS);
+    words[base + at.SOURCE] = source;
+    words[base + at.TARGET] = target;
+    words[base + at.PORTS] = ports;
+    words[base + at.KEY] = key;
+    words[base + at.LAST_SEEN] = this.clock(nowMs);
+    words[base + at.TIMEOUT] = FIRST_TIMEOUT_MS;
+    words[base + at.DESTINATION] = destination === null ? -1 : destination.slot;
+    words[base + at.NEW_PORTS] = flow.clientPort | (rawPort << 16);
+    words[base + at.STATE] = flags | methodFlags(destination);
+    if (destination !== null) {
+      cold.set(destination.raw, coldBase + at.DESTINATION_ADDRESS);
+      destination.bound(template, true);
+      if (destination.method === 'masq') this.#prepareNat(conn, flow, destination, rawPort);
+    }
+    if (template) this.templates++;
+    if ((flags & (at.CONN_ONE_PACKET | at.CONN_ENGINE)) === 0) {
+      this.#indexIn(conn);
+      if (destination !== null && !template && this.#answersPassHere(flow, destination)) this.#indexOut(conn, flow, destination, rawPort);
+    }
+    if ((flags & at.CONN_ONE_PACKET) === 0) this.#wheel.arm(conn, nowMs + FIRST_TIMEOUT_MS);
+    return conn;
+  }
+
+  /** The template of a persistence engine with this identity, or -1. */
+  findByEngine(key: string): number {
+    return this.#byEngine.get(key) ?? -1;
+  }
+
+  /** Make a template created with CONN_ENGINE known by its engine's data. */
+  bindEngine(conn: number, key: string, engine: string, data: string): void {
+    this.#byEngine.set(key, conn);
+    this.#engineKeys.set(conn, { key, engine, data });
+  }
+
+  engineOf(conn: number): { readonly engine: string; readonly data: string } | null {
+    return this.#engineKeys.get(conn) ?? null;
+  }
+
+  /** Set the timeout and start it anew (cp->timeout, ip_vs_conn_put). */
+  setTimeout(conn: number, timeoutMs: number, nowMs: number): void {
+    const base = conn * at.CONN_WORDS;
+    const words = this.words;
+    const shorter = timeoutMs < ((words[base + at.TIMEOUT] as number) >>> 0);
+    words[base + at.TIMEOUT] = timeoutMs;
+    words[base + at.LAST_SEEN] = this.clock(nowMs);
+    if (shorter && (words[base + at.STATE]! & at.CONN_ONE_PACKET) === 0) {
+      this.#wheel.disarm(conn);
+      this.#wheel.arm(conn, nowMs + timeoutMs);
+    }
+  }
+
+  /** Start the timeout anew. */
+  touch(conn: number, nowMs: number): void {
+    this.words[conn * at.CONN_WORDS + at.LAST_SEEN] = this.clock(nowMs);
+  }
+
+  /** Hang `conn` on `control` (ip_vs_control_add). */
+  setControl(conn: number, control: number): void {
+    this.cold[conn * at.COLD_WORDS + at.CONTROL] = control + 1;
+    this.cold[control * at.COLD_WORDS + at.CHILDREN]!++;
+  }
+
+  /** The connection this one hangs on, or -1. */
+  controlOf(conn: number): number {
+    return (this.cold[conn * at.COLD_WORDS + at.CONTROL] as number) - 1;
+  }
+
+  childrenOf(conn: number): number {
+    return this.cold[conn * at.COLD_WORDS + at.CHILDREN] as number;
+  }
+
+  /**
+   * End a connection at the next turn of the timers and let no packet find it meanwhile (ip_vs_conn_expire_now); its destination still counts it
+   * while the packet at hand is scheduled anew.
+   */
+  expireNow(conn: number, nowMs: number): void {
+    const base = conn * at.CONN_WORDS;
+    this.#unindex(conn);
+    this.words[base + at.STATE]! |= at.CONN_ENDING;
+    this.words[base + at.TIMEOUT] = 0;
+    this.words[base + at.LAST_SEEN] = this.clock(nowMs);
+    this.#wheel.disarm(conn);
+    this.#wheel.arm(conn, nowMs);
+  }
+
+  /** End a connection here and now, and with it what controls it, if that has nothing else (ip_vs_conn_del). */
+  end(conn: number): void {
+    const control = this.controlOf(conn);
+    this.#release(conn);
+    if (control >= 0 && this.childrenOf(control) === 0 && !this.#assuredTemplate(control)) this.end(control);
+  }
+
+  /** End a one-packet connection once its packet has left. */
+  endOnePacket(conn: number): void {
+    this.#release(conn);
+  }
+
+  /** Take a template out of use: packets make a new one, listings show port 65535 (ip_vs_check_template). */
+  invalidate(conn: number): void {
+    const base = conn * at.CONN_WORDS;
+    if (this.words[base + at.PORTS] === INVALID_PORTS) return;
+    this.#unindex(conn);
+    this.words[base + at.PORTS] = INVALID_PORTS;
+    this.words[base + at.NEW_PORTS] = INVALID_PORTS;
+  }
+
+  /** Bind a data connection's client port, now that its first packet came (ip_vs_conn_fill_cport). */
+  fillClientPort(conn: number, rawPort: number): void {
+    const base = conn * at.CONN_WORDS;
+    const words = this.words;
+    this.#unindex(conn);
+    words[base + at.STATE]! &= ~at.CONN_NO_CLIENT_PORT;
+    words[base + at.PORTS] = (words[base + at.PORTS]! & ~0xffff) | rawPort;
+    words[base + at.NEW_PORTS] = (words[base + at.NEW_PORTS]! & ~0xffff) | rawPort;
+    const out = base + at.ENTRY_WORDS;
+    words[out + at.PORTS] = (words[out + at.PORTS]! & 0xffff) | (rawPort << 16);
+    words[out + at.NEW_PORTS] = (words[out + at.NEW_PORTS]! & 0xffff) | (rawPort << 16);
+    words[out + at.KEY] = words[base + at.KEY] as number;
+    this.#indexIn(conn);
+    this.#insertOut(conn);
+  }
+
+  /** Expire what is due, at most `budget` timers; false when more is waiting. */
+  expire(nowMs: number, budget: number): boolean {
+    this.index.migrate(64);
+    return this.#wheel.advance(nowMs, budget, this.#due);
+  }
+
+  idleMs(nowMs: number): number {
+    return this.#wheel.idleMs(nowMs);
+  }
+
+  inUse(conn: number): boolean {
+    return this.words[conn * at.CONN_WORDS + at.KEY] !== 0;
+  }
+
+  /** Time left, ms. */
+  leftMs(conn: number, nowMs: number): number {
+    const base = conn * at.CONN_WORDS;
+    const elapsed = (this.clock(nowMs) - (this.words[base + at.LAST_SEEN] as number)) >>> 0;
+    return ((this.words[base + at.TIMEOUT] as number) >>> 0) - elapsed;
+  }
+
+  /** Deadline in ms, or 0 after the connection was ended. */
+  #expireIfDue(conn: number, timeMs: number): number {
+    const left = this.leftMs(conn, timeMs);
+    if (left > 0) return timeMs + left;
+    if (this.childrenOf(conn) > 0) {
+      const base = conn * at.CONN_WORDS;
+      this.words[base + at.TIMEOUT] = CONTROLLING_MS;
+      this.words[base + at.LAST_SEEN] = this.clock(timeMs);
+      return timeMs + CONTROLLING_MS;
+    }
+    this.#release(conn);
+    return 0;
+  }
+
+  #release(conn: number): void {
+    const base = conn * at.CONN_WORDS;
+    const words = this.words;
+    const state = words[base + at.STATE] as number;
+    this.onEnd?.(conn);
+    this.#wheel.disarm(conn);
+    this.#unindex(conn);
+    const control = this.controlOf(conn);
+    if (control >= 0) this.cold[control * at.COLD_WORDS + at.CHILDREN]!--;
+    const template = (state & at.CONN_TEMPLATE) !== 0;
+    this.#destinations[words[base + at.DESTINATION] as number]?.unbound(template, (state & at.CONN_INACTIVE) !== 0);
+    if (template) this.templates--;
+    words[base + at.KEY] = 0;
+    words[base + at.ENTRY_WORDS + at.KEY] = 0;
+    this.#pool.release(conn);
+  }
+
+  #assuredTemplate(conn: number): boolean {
+    const state = this.words[conn * at.CONN_WORDS + at.STATE] as number;
+    return (state & at.CONN_TEMPLATE) !== 0 && (state & at.STATE_MASK) !== 0;
+  }
+
+  /** NAT answers always come back here; others only when the destination has the virtual address itself. */
+  #answersPassHere(flow: Flow, destination: DestinationEntry): boolean {
+    if (destination.method === 'masq') return true;
+    const { raw } = destination;
+    return destination.family === flow.family && raw[0] === flow.v0 && raw[1] === flow.v1 && raw[2] === flow.v2 && raw[3] === flow.v3;
+  }
+
+  #prepareNat(conn: number, flow: Flow, destination: DestinationEntry, rawPort: number): void {
+    const base = conn * at.CONN_WORDS;
+    const out = base + at.ENTRY_WORDS;
+    const words = this.words;
+    const { raw } = destination;
+    words[base + at.NEW_SOURCE] = flow.c0;
+    words[base + at.NEW_TARGET] = raw[0] as number;
+    words[out + at.NEW_SOURCE] = flow.v0;
+    words[out + at.NEW_TARGET] = flow.c0;
+    words[out + at.NEW_PORTS] = flow.virtualPort | (flow.clientPort << 16);
+    const virtual = halves(flow.v0) + halves(flow.v1) + halves(flow.v2) + halves(flow.v3);
+    const real = halves(raw[0] as number) + halves(raw[1] as number) + halves(raw[2] as number) + halves(raw[3] as number);
+    const inverse = 4 * 2 * 0xffff;
+    const inDelta = fold(inverse - virtual + real);
+    const outDelta = fold(inverse - real + virtual);
+    words[base + at.DELTAS] = inDelta | (fold(inDelta + (~flow.virtualPort & 0xffff) + rawPort) << 16);
+    words[out + at.DELTAS] = outDelta | (fold(outDelta + (~rawPort & 0xffff) + flow.virtualPort) << 16);
+  }
+
+  #indexIn(conn: number): void {
+    const base = conn * at.CONN_WORDS;
+    const words = this.words;
+    const hash = hashWords(this.#seed, words[base] as number, words[base + 1] as number, words[base + 2] as number, words[base + 3] as number);
+    this.cold[conn * at.COLD_WORDS + at.HASH_IN] = hash;
+    this.index.insert(hash, conn * 2);
+  }
+
+  #indexOut(conn: number, flow: Flow, destination: DestinationEntry, rawPort: number): void {
+    const out = conn * at.CONN_WORDS + at.ENTRY_WORDS;
+    const words = this.words;
+    const { raw } = destination;
+    words[out + at.SOURCE] = flow.family === 4 ? raw[0] as number : this.#hash6(raw[0] as number, raw[1] as number, raw[2] as number, raw[3] as number);
+    words[out + at.TARGET] = words[out - at.ENTRY_WORDS + at.SOURCE] as number;
+    words[out + at.PORTS] = rawPort | (flow.clientPort << 16);
+    words[out + at.KEY] = words[out - at.ENTRY_WORDS + at.KEY] as number;
+    if ((words[out - at.ENTRY_WORDS + at.STATE]! & at.CONN_NO_CLIENT_PORT) === 0) this.#insertOut(conn);
+  }
+
+  #insertOut(conn: number): void {
+    const out = conn * at.CONN_WORDS + at.ENTRY_WORDS;
+    const words = this.words;
+    const hash = hashWords(this.#seed, words[out] as number, words[out + 1] as number, words[out + 2] as number, words[out + 3] as number);
+    this.cold[conn * at.COLD_WORDS + at.HASH_OUT] = hash;
+    this.index.insert(hash, conn * 2 + 1);
+  }
+
+  #unindex(conn: number): void {
+    const cold = conn * at.COLD_WORDS;
+    const engine = this.#engineKeys.get(conn);
+    if (engine !== undefined) {
+      if (this.#byEngine.get(engine.key) === conn) this.#byEngine.delete(engine.key);
+      this.#engineKeys.delete(conn);
+      return;
+    }
+    if ((this.words[conn * at.CONN_WORDS + at.STATE]! & (at.CONN_ONE_PACKET | at.CONN_ENGINE)) !== 0) return;
+    this.index.remove(this.cold[cold + at.HASH_IN] as number, conn * 2);
+    if (this.words[conn * at.CONN_WORDS + at.ENTRY_WORDS + at.KEY] !== 0) this.index.remove(this.cold[cold + at.HASH_OUT] as number, conn * 2 + 1);
+  }
+
+  #storeAddresses(conn: number, flow: Flow): void {
+    const base = conn * at.ADDRESS_WORDS;
+    const { addresses } = this;
+    addresses[base] = flow.c0; addresses[base + 1] = flow.c1; addresses[base + 2] = flow.c2; addresses[base + 3] = flow.c3;
+    addresses[base + 4] = flow.v0; addresses[base + 5] = flow.v1; addresses[base + 6] = flow.v2; addresses[base + 7] = flow.v3;
+  }
+
+  #hash6(w0: number, w1: number, w2: number, w3: number): number {
+    return hashWords(this.#seed, w0, w1, w2, w3);
+  }
+
+  #lookup6(protocol: number, s0: number, s1: number, s2: number, s3: number, d0: number, d1: number, d2: number, d3: number, ports: number, flags: number): number {
+    const key = protocol | at.KEY_USED | at.KEY_IPV6 | flags;
+    const source = this.#hash6(s0, s1, s2, s3);
+    const target = this.#hash6(d0, d1, d2, d3);
+    const entry = this.index.lookup(hashWords(this.#seed, source, target, ports, key), source, target, ports, key);
+    if (entry < 0) return -1;
+    const { addresses, cold } = this;
+    const own = (entry >> 1) * at.ADDRESS_WORDS;
+    if ((entry & 1) === 0) return same(addresses, own, s0, s1, s2, s3) && same(addresses, own + 4, d0, d1, d2, d3) ? entry : -1;
+    const real = (entry >> 1) * at.COLD_WORDS + at.DESTINATION_ADDRESS;
+    return same(cold, real, s0, s1, s2, s3) && same(addresses, own, d0, d1, d2, d3) ? entry : -1;
+  }
+}
+
+/** Ports of a template that is not to be used any more: 65535, and 0 for the client. */
+const INVALID_PORTS = 0xffff0000 | 0;
+
+function same(words: Int32Array, begin: number, w0: number, w1: number, w2: number, w3: number): boolean {
+  return words[begin] === w0 && words[begin + 1] === w1 && words[begin + 2] === w2 && words[begin + 3] === w3;
+}
+
+/** What a connection takes from its destination when it is made. */
+function methodFlags(destination: DestinationEntry | null): number {
+  if (destination === null) return at.METHOD.bypass << at.METHOD_SHIFT;
+  return (at.METHOD[destination.method] << at.METHOD_SHIFT) | at.CONN_INACTIVE
+    | (destination.method === 'masq' ? 0 : at.CONN_NO_OUTPUT) | (destination.family === 6 ? at.CONN_DESTINATION_IPV6 : 0);
+}

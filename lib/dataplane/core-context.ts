@@ -1,0 +1,29 @@
+/** Everything the steps of a packet's walk share: one object for the life of the data plane. */
+import type { Connections } from './connections.ts';
+import type { Defence } from './defence.ts';
+import type { Counters } from './estimator.ts';
+import type { Flow } from './flow.ts';
+import type { MarkClassifier } from './marks.ts';
+import type { PathContext } from './path-context.ts';
+import type { ProtocolTimeouts } from './protocol-timeouts.ts';
+import type { Services } from './services.ts';
+import type { Trace } from './trace.ts';
+
+export interface CoreContext extends PathContext {
+  readonly services: Services;
+  readonly connections: Connections;
+  readonly counters: Counters;
+  readonly timeouts: ProtocolTimeouts;
+  readonly defence: Defence;
+  readonly marks: MarkClassifier;
+  /** The flow of the first packet at hand, and that of its persistence template. */
+  readonly flow: Flow;
+  readonly templateFlow: Flow;
+  /** Null while nobody looks. */
+  trace: Trace | null;
+  /** A backup synchronisation daemon runs (backup_only looks at it). */
+  backupDaemon: boolean;
+}
+
+/** Block of Counters that counts for the director as a whole. */
+export const TOTAL = 0;

@@ -1,0 +1,194 @@
+/**
+ * The director core: one deterministic machine. Frames and a clock go in, frames and counters come out; it opens no socket, reads no clock and
+ * draws no random number of its own. Live, replayed, simulated and fuzzed traffic all go through this class.
+ */
+import type { FrameBurst, FrameSink } from '../wire/frame.ts';
+import { DROP_REASONS } from '../model/drop-reason.ts';
+import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
+import { sysctlDefaults } from '../model/sysctl.ts';
+import type { TableEdit } from '../model/table-edit.ts';
+import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
+import type { SchedulerEnvironment } from '../schedulers/scheduler.ts';
+import { Walk } from './burst.ts';
+import { connectionRecord } from './connection-records.ts';
+import { Connections } from './connections.ts';
+import type { CoreContext } from './core-context.ts';
+import { Defence, DEFENCE_EVERY_MS } from './defence.ts';
+import { applyEdit } from './edits.ts';
+import { Counters, ESTIMATE_EVERY_MS } from './estimator.ts';
+import { Flow } from './flow.ts';
+import { Fragments } from './fragments.ts';
+import { answerReassemblyTimeout } from './icmp-answer.ts';
+import { IcmpLimit } from './icmp-limit.ts';
+import { MarkClassifier } from './marks.ts';
+import { Network } from './network.ts';
+import { Packet } from './packet.ts';
+import { ProtocolTimeouts } from './protocol-timeouts.ts';
+import { ScratchRing } from './scratch-ring.ts';
+import { Services } from './services.ts';
+import { dataplaneStats } from './stats.ts';
+import { Trace } from './trace.ts';
+
+export const DEFAULT_MAX_CONNECTIONS = 1_048_576;
+const DEFAULT_FRAGMENT_BYTES = 4 << 20;
+/** Schedulers tidy up and the trash is looked through this often. */
+const HOUSEKEEPING_EVERY_MS = 60_000;
+
+export interface DataplaneOptions {
+  readonly maxConnections?: number;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+  /** First value of the clock. */
+  readonly startMs?: number;
+  readonly connTabSize?: number;
+  readonly maxFragmentBytes?: number;
+  /** Limit the ICMP errors the director sends, as the kernel does by default. */
+  readonly limitIcmp?: boolean;
+  /** Timers handled in one advance(); what is left over makes it return 0. Unlimited by default. */
+  readonly timersPerAdvance?: number;
+}
+
+export class Dataplane {
+  readonly network: Network;
+  readonly #core: CoreContext;
+  readonly #walk: Walk;
+  readonly #fragments: Fragments;
+  readonly #random: () => number;
+  readonly #timersPerAdvance: number;
+  readonly #env: { -readonly [Key in keyof SchedulerEnvironment]: SchedulerEnvironment[Key] };
+  #bursts = 0;
+  #largestBurst = 0;
+  #nextEstimateMs: number;
+  #nextDefenceMs: number;
+  #nextHousekeepingMs: number;
+
+  constructor(options: DataplaneOptions = {}) {
+    const startMs = options.startMs ?? 0;
+    const random = options.random ?? Math.random;
+    const drops = new Float64Array(DROP_REASONS.length);
+    const scratch = new ScratchRing();
+    const sysctl = sysctlDefaults();
+    const counters = new Counters();
+    counters.allocate();
+    this.network = new Network(drops, scratch, random);
+    this.#random = random;
+    this.#timersPerAdvance = options.timersPerAdvance ?? Infinity;
+    this.#env = { now: () => this.#core.nowMs, random, sysctl: (name) => sysctl[name], explain: null };
+    const services = new Services(counters, this.#env);
+    const connections = new Connections(services.destinations, {
+      capacity: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, seed: Math.floor(random() * 0x100000000) | 0, startMs,
+    });
+    this.#core = {
+      network: this.network, sink: SILENT_SINK, nowMs: startMs, sysctl, drops, icmpLimit: options.limitIcmp === true ? new IcmpLimit() : null, answerBytes: 0,
+      services, connections, counters, timeouts: new ProtocolTimeouts(), defence: new Defence(sysctl), marks: new MarkClassifier(),
+      flow: new Flow(), templateFlow: new Flow(), trace: null, backupDaemon: false,
+    };
+    this.#fragments = new Fragments({ maxBytes: options.maxFragmentBytes ?? DEFAULT_FRAGMENT_BYTES, sizes: this.network.sizes, scratch, drops, random });
+    this.#walk = new Walk(this.#core, this.#fragments);
+    this.#nextEstimateMs = startMs + ESTIMATE_EVERY_MS;
+    this.#nextDefenceMs = startMs + DEFENCE_EVERY_MS;
+    this.#nextHousekeepingMs = startMs + HOUSEKEEPING_EVERY_MS;
+  }
+
+  /** Apply one validated edit. */
+  edit(edit: TableEdit, nowMs: number): void {
+    this.#core.nowMs = this.network.nowMs = nowMs;
+    if (edit.op === 'network') this.#walk.setInterfaces(edit.state.interfaces);
+    applyEdit(this.#core, edit);
+  }
+
+  /** Walk every frame of the burst. `nowMs` is monotonic. */
+  burst(interfaceIdx: number, frames: FrameBurst, sink: FrameSink, nowMs: number): void {
+    const core = this.#core;
+    core.nowMs = this.network.nowMs = nowMs;
+    core.sink = sink;
+    this.#bursts++;
+    if (frames.count > this.#largestBurst) this.#largestBurst = frames.count;
+    core.connections.expire(nowMs, this.#timersPerAdvance);
+    this.#walk.run(interfaceIdx, frames, sink);
+  }
+
+  /**
+   * Timers, estimators, fragment time-outs, frames whose neighbour became known. A long jump of the clock is taken in its steps, so that it ends as
+   * many short ones would. Returns ms until it wants to be called again.
+   */
+  advance(sink: FrameSink, nowMs: number): number {
+    const core = this.#core;
+    core.sink = sink;
+    while (Math.min(this.#nextEstimateMs, this.#nextDefenceMs, this.#nextHousekeepingMs) <= nowMs) {
+      const stepMs = Math.min(this.#nextEstimateMs, this.#nextDefenceMs, this.#nextHousekeepingMs);
+      core.nowMs = this.network.nowMs = stepMs;
+      core.connections.expire(stepMs, Infinity);
+      this.#periodic(stepMs);
+    }
+    core.nowMs = this.network.nowMs = nowMs;
+    const done = core.connections.expire(nowMs, this.#timersPerAdvance);
+    const fragmentsMs = this.#fragments.expire(nowMs, this.#onFragmentTimeout);
+    this.network.releaseHeld(sink, nowMs);
+    if (!done) return 0;
+    return Math.max(0, Math.min(core.connections.idleMs(nowMs), fragmentsMs, this.network.nextWakeMs(), this.#nextPeriodicMs() - nowMs));
+  }
+
+  stats(): DataplaneStats {
+    const { received, passed, transmitted } = this.#walk;
+    return dataplaneStats(this.#core, {
+      received, passed, transmitted, fragmentBytes: this.#fragments.bytes, bursts: this.#bursts, largestBurst: this.#largestBurst,
+    }, DROP_REASONS.length);
+  }
+
+  /** Up to `limit` records from `cursor` (0 to start) into `out`; returns the next cursor, or -1 at the end. */
+  connections(cursor: number, limit: number, out: ConnectionRecord[], nowMs: number): number {
+    const { connections } = this.#core;
+    const end = connections.highest;
+    let conn = cursor;
+    for (let left = limit; conn < end && left > 0; conn++) {
+      if (!connections.inUse(conn)) continue;
+      out.push(connectionRecord(connections, conn, nowMs));
+      left--;
+    }
+    return conn < end ? conn : -1;
+  }
+
+  /** Start (filter) or stop (null) the decision trace. */
+  trace(filter: TraceFilter | null, listener: ((record: TraceRecord) => void) | null): void {
+    const trace = filter === null || listener === null ? null : new Trace(filter, listener);
+    this.#core.trace = trace;
+    this.#env.explain = trace === null ? null : (line) => trace.step('schedule', line);
+  }
+
+  readonly #onFragmentTimeout: Parameters<Fragments['expire']>[1] = (memory, l3Off, l3End, interfaceIdx) => {
+    const p = new Packet();
+    p.memory = memory;
+    p.l3Off = l3Off;
+    p.l3End = l3End;
+    p.interfaceIdx = interfaceIdx;
+    p.family = (memory.u8[l3Off] as number) >> 4 === 6 ? 6 : 4;
+    answerReassemblyTimeout(p, this.#core);
+  };
+
+  #periodic(nowMs: number): void {
+    const core = this.#core;
+    if (nowMs >= this.#nextEstimateMs) {
+      core.counters.estimate();
+      this.#nextEstimateMs += ESTIMATE_EVERY_MS;
+    }
+    if (nowMs >= this.#nextDefenceMs) {
+      core.defence.update(core.connections);
+      core.defence.dropEntries(core.connections, this.#random, nowMs);
+      this.#nextDefenceMs += DEFENCE_EVERY_MS;
+    }
+    if (nowMs >= this.#nextHousekeepingMs) {
+      for (const service of core.services.byKey.values()) service.scheduler.expire(service);
+      core.services.emptyTrash(nowMs);
+      this.#nextHousekeepingMs += HOUSEKEEPING_EVERY_MS;
+    }
+  }
+
+  /** An idle director need not wake for its periodic work: it catches up. */
+  #nextPeriodicMs(): number {
+    const { connections, services } = this.#core;
+    return connections.count === 0 && !services.active ? Infinity : this.#nextEstimateMs;
+  }
+}
+
+const SILENT_SINK: FrameSink = { transmit: () => {}, pass: () => {}, deliver: () => {}, resolve: () => {} };

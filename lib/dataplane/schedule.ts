@@ -1,0 +1,168 @@
+/**
+ * First packets: from a packet without connection to a connection, or to the answer the client gets instead (ip_vs_try_to_schedule,
+ * ip_vs_schedule, ip_vs_leave).
+ */
+import { INTERFACE_LOCAL } from '../wire/frame.ts';
+import { CHUNK, CHUNK_HEADER_LENGTH, SCTP_LENGTH, chunkType } from '../wire/sctp.ts';
+import { RST, SYN } from '../wire/tcp.ts';
+import { swap16 } from '../wire/address.ts';
+import { DROP } from '../model/drop-reason.ts';
+import { IPPROTO } from '../model/protocol.ts';
+import { countConnection } from './account.ts';
+import * as at from './connection-layout.ts';
+import type { CoreContext } from './core-context.ts';
+import type { DestinationEntry } from './destination-entry.ts';
+import type { Flow } from './flow.ts';
+import { answerPortUnreachable } from './icmp-answer.ts';
+import type { Packet } from './packet.ts';
+import { destinationOf, NOTHING_TO_GO_BY, TABLE_FULL, templateFor } from './persistence.ts';
+import type { ServiceEntry } from './service-entry.ts';
+import { DROP as DROPPED, PASS, type Verdict } from './verdict.ts';
+
+const FTP_PORT = 21;
+const FTP_DATA_PORT = 20;
+const RAW_FTP_DATA_PORT = swap16(FTP_DATA_PORT);
+
+/** What a schedule function returns in place of a connection: a verdict, as a negative number. */
+export function refused(verdict: Verdict): number {
+  return -1 - verdict;
+}
+
+export function verdictOf(result: number): Verdict {
+  return (-1 - result) as Verdict;
+}
+
+/** A connection for the packet that has none: its number, or refused(verdict). */
+export function scheduleFirst(core: CoreContext, p: Packet): number {
+  if (!beginsConnection(core, p)) {
+    core.trace?.step('schedule', 'not the first packet of a connection');
+    return refused(PASS);
+  }
+  p.mark = core.services.markServices > 0 ? core.marks.classify(p) : 0;
+  core.flow.fromPacket(p);
+  return scheduleFlow(core, p);
+}
+
+/** The same for the flow already in core.flow: of `p`, or of what `p` quotes (schedule_icmp). */
+export function scheduleFlow(core: CoreContext, p: Packet): number {
+  const { flow } = core;
+  const service = core.services.find(flow.family, flow.mark, flow.protocol, flow.v0, flow.v1, flow.v2, flow.v3, flow.virtualPort);
+  if (service === null) {
+    core.trace?.step('service', 'no virtual service');
+    return refused(PASS);
+  }
+  core.trace?.step('service', `virtual service ${service.key}, ${service.schedulerName}`);
+  if (isMartian(core, p)) return drop(core, DROP.martianSource);
+  if (core.defence.dropsPacket()) return drop(core, DROP.dropEntryDefence);
+  // Data connections of active FTP come from port 20; NAT has made their entries already.
+  if (flow.clientPort === RAW_FTP_DATA_PORT || answersLocalConnection(core, p)) return refused(PASS);
+  const conn = service.persistenceMs > 0 ? persistent(core, service, p) : ordinary(core, service);
+  if (conn >= 0) return conn;
+  if (conn === TABLE_FULL) return drop(core, DROP.tableFull);
+  if (conn === NOTHING_TO_GO_BY) return drop(core, DROP.persistenceEngine);
+  return leave(core, service, p);
+}
+
+/** NO_DESTINATION is -1. */
+function ordinary(core: CoreContext, service: ServiceEntry): number {
+  const { flow } = core;
+  // Port 0 and FTP services take other ports only when persistent.
+  if (service.fwmark === 0 && flow.virtualPort !== service.rawPort) return -1;
+  const destination = service.scheduler.schedule(service, flow);
+  if (destination === null) return -1;
+  core.trace?.step('schedule', `${service.schedulerName} picks ${destination.address}:${destination.port}`);
+  const conn = core.connections.create(flow, destination, destination.port === 0 ? flow.virtualPort : destination.rawPort, onePacketFlag(service, flow), core.nowMs);
+  if (conn < 0) return TABLE_FULL;
+  countConnection(core, service, destination);
+  return conn;
+}
+
+function persistent(core: CoreContext, service: ServiceEntry, p: Packet): number {
+  const { flow, connections } = core;
+  const template = templateFor(core, service, flow, p);
+  if (template < 0) return template;
+  const destination = destinationOf(core, template) as DestinationEntry;
+  const rawPort = flow.virtualPort === service.rawPort && destination.port !== 0 ? destination.rawPort : flow.virtualPort;
+  const conn = connections.create(flow, destination, rawPort, onePacketFlag(service, flow), core.nowMs);
+  if (conn >= 0) connections.setControl(conn, template);
+  connections.touch(template, core.nowMs);
+  if (conn < 0) return TABLE_FULL;
+  countConnection(core, service, destination);
+  return conn;
+}
+
+/**
+ * A datagram that a real server sends on its own (ip_vs_new_conn_out): with a persistence engine it becomes a connection of the service, as if the client it
+ * goes to had begun it, tied to that server. -1 when it does not.
+ */
+export function scheduleAnswer(core: CoreContext, p: Packet, destination: DestinationEntry): number {
+  const { flow, connections } = core;
+  const { service } = destination;
+  flow.fromAnswer(p, service.raw, service.rawPort);
+  const template = templateFor(core, service, flow, p, destination);
+  if (template < 0) return -1;
+  const conn = connections.create(flow, destination, p.ports & 0xffff, onePacketFlag(service, flow), core.nowMs);
+  if (conn >= 0) {
+    connections.setControl(conn, template);
+    countConnection(core, service, destination);
+    core.trace?.step('create', `connection ${conn}, begun by the real server`);
+  }
+  connections.touch(template, core.nowMs);
+  return conn;
+}
+
+/** No destination: what the client gets (ip_vs_leave). */
+function leave(core: CoreContext, service: ServiceEntry, p: Packet): number {
+  const { flow } = core;
+  if (core.sysctl.cache_bypass !== 0 && service.fwmark !== 0 && !flow.quoted && isFarUnicast(core, p)) {
+    core.trace?.step('schedule', 'no destination: cache bypass to the original address');
+    const conn = core.connections.create(flow, null, 0, onePacketFlag(service, flow), core.nowMs);
+    return conn < 0 ? drop(core, DROP.tableFull) : conn;
+  }
+  // An FTP service answers for high ports only as far as it knows them.
+  if (service.port === FTP_PORT && flow.virtualPort !== service.rawPort) return refused(PASS);
+  core.trace?.step('schedule', 'no destination: port unreachable');
+  if (!flow.quoted) answerPortUnreachable(p, core);
+  return drop(core, DROP.noDestination);
+}
+
+/** TCP begins with SYN (also SYN/ACK, for active FTP), SCTP with INIT, UDP with anything. */
+function beginsConnection(core: CoreContext, p: Packet): boolean {
+  if (p.protocol === IPPROTO.tcp) return (p.tcpFlags & RST) === 0 && ((p.tcpFlags & SYN) !== 0 || core.sysctl.sloppy_tcp !== 0);
+  if (p.protocol !== IPPROTO.sctp) return true;
+  const chunkOff = p.l4Off + SCTP_LENGTH;
+  if (chunkOff + CHUNK_HEADER_LENGTH > p.l3End) return false;
+  const chunk = chunkType(p.memory, chunkOff);
+  return chunk === CHUNK.init || (core.sysctl.sloppy_sctp !== 0 && chunk !== CHUNK.abort);
+}
+
+/** Sources that cannot have come from a network (fib_validate_source; IPv6 checks less). */
+function isMartian(core: CoreContext, p: Packet): boolean {
+  if (p.interfaceIdx === INTERFACE_LOCAL || p.family === 6) return false;
+  const first = p.s0 & 0xff;
+  return first === 0 || first === 127 || core.network.isLocal(4, p.s0, 0, 0, 0);
+}
+
+/** A packet of the director's own stack that answers a connection to a local real server is not a new connection. */
+function answersLocalConnection(core: CoreContext, p: Packet): boolean {
+  if (p.interfaceIdx !== INTERFACE_LOCAL) return false;
+  const { flow } = core;
+  const entry = core.connections.find(flow.family, flow.protocol, flow.v0, flow.v1, flow.v2, flow.v3, flow.c0, flow.c1, flow.c2, flow.c3,
+    flow.virtualPort | (flow.clientPort << 16));
+  return entry >= 0 && (entry & 1) === 0;
+}
+
+function isFarUnicast(core: CoreContext, p: Packet): boolean {
+  if (core.network.isLocal(p.family, p.d0, p.d1, p.d2, p.d3)) return false;
+  const first = p.d0 & 0xff;
+  return p.family === 4 ? first > 0 && first < 224 : first !== 0xff;
+}
+
+function onePacketFlag(service: ServiceEntry, flow: Flow): number {
+  return service.onePacket && flow.protocol === IPPROTO.udp ? at.CONN_ONE_PACKET : 0;
+}
+
+function drop(core: CoreContext, reason: number): number {
+  core.drops[reason]!++;
+  return refused(DROPPED);
+}

@@ -1,0 +1,52 @@
+/** The statistics of the data plane as plain values. Off the packet path. */
+import type { DataplaneStats, ServiceStats } from '../model/stats.ts';
+import { countByState } from './connection-records.ts';
+import { TOTAL, type CoreContext } from './core-context.ts';
+import type { ServiceEntry } from './service-entry.ts';
+
+/** What the loop around the core counts. */
+export interface LoopCounts {
+  readonly passed: number;
+  readonly received: number;
+  readonly transmitted: number;
+  readonly fragmentBytes: number;
+  readonly bursts: number;
+  readonly largestBurst: number;
+}
+
+export function dataplaneStats(core: CoreContext, loop: LoopCounts, dropReasons: number): DataplaneStats {
+  const { services, connections, counters } = core;
+  return {
+    services: [...services.byKey.values()].map((service) => serviceStats(core, service)),
+    total: counters.stats(TOTAL),
+    drops: Array.from(core.drops.subarray(0, dropReasons)),
+    passed: loop.passed,
+    received: loop.received,
+    transmitted: loop.transmitted,
+    connections: connections.count - connections.templates,
+    maxConnections: connections.capacity,
+    templates: connections.templates,
+    connectionsByState: countByState(connections),
+    fragmentBytes: loop.fragmentBytes,
+    bursts: loop.bursts,
+    largestBurst: loop.largestBurst,
+    longestBurstMs: 0,
+  };
+}
+
+function serviceStats(core: CoreContext, service: ServiceEntry): ServiceStats {
+  const { counters } = core;
+  return {
+    key: service.key,
+    stats: counters.stats(service.counters),
+    destinations: service.destinations.map((destination) => ({
+      address: destination.address,
+      port: destination.port,
+      activeConns: destination.activeConns,
+      inactiveConns: destination.inactiveConns,
+      persistentConns: destination.persistentConns,
+      overloaded: destination.overloaded,
+      stats: counters.stats(destination.counters),
+    })),
+  };
+}

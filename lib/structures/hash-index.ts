@@ -1,0 +1,186 @@
+/**
+ * Finds records of 16 int32 words by their first four. The index holds two int32 a slot: the full hash, and the record number plus one:
+ *
+ *     slots   [ hash | record+1 ] [ hash | record+1 ] [ 0 | 0 ] ...     linear probing, at most half full
+ *
+ * A lookup reads one slot and one record. Removal shifts later slots back, so there are no tombstones and no decay. When half full, a table of
+ * twice the size takes over at once, and each later operation carries a few slots across; until that is done a lookup may have to
+ * search both. Nothing ever stops for the whole table.
+ */
+const MOVED = -1;
+/** Old slots carried over by each insertion: twice would do to finish before the new table is half full. */
+const SLOTS_PER_INSERTION = 8;
+
+export class HashIndex {
+  #slots: Int32Array;
+  #mask: number;
+  #count = 0;
+  #old: Int32Array | null = null;
+  #oldMask = 0;
+  #oldAt = 0;
+  readonly #records: Int32Array;
+
+  /** `records`: record r has its key in words 16r .. 16r+3. `capacity`: slots to begin with, a power of two. */
+  constructor(records: Int32Array, capacity = 1024) {
+    this.#records = records;
+    this.#slots = new Int32Array(capacity * 2);
+    this.#mask = capacity - 1;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get capacity(): number {
+    return this.#mask + 1;
+  }
+
+  /** Slots still to be carried over from the smaller table. */
+  get pendingSlots(): number {
+    return this.#old === null ? 0 : this.#oldMask + 1 - this.#oldAt;
+  }
+
+  /** The record whose first four words are these, or -1. */
+  lookup(hash: number, w0: number, w1: number, w2: number, w3: number): number {
+    const slots = this.#slots;
+    const records = this.#records;
+    const mask = this.#mask;
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const entry = slots[2 * i + 1] as number;
+      if (entry === 0) break;
+      if (slots[2 * i] === hash) {
+        const at = (entry - 1) << 4;
+        if (records[at] === w0 && records[at + 1] === w1 && records[at + 2] === w2 && records[at + 3] === w3) return entry - 1;
+      }
+    }
+    return this.#old === null ? -1 : this.#lookupOld(hash, w0, w1, w2, w3);
+  }
+
+  /** Read the slot this hash begins at: brings it into the cache, and tells the record that is probably meant (-1 none). */
+  touch(hash: number): number {
+    return (this.#slots[2 * (hash & this.#mask) + 1] as number) - 1;
+  }
+
+  /** Add a record whose key words are already in place. Of several records with one key, the one added last is found. */
+  insert(hash: number, record: number): void {
+    if ((this.#count + 1) * 2 > this.#mask + 1) this.#grow();
+    this.#placeFirst(hash, record + 1);
+    this.#count++;
+    if (this.#old !== null) this.migrate(SLOTS_PER_INSERTION);
+  }
+
+  /** Take a record out; false if it is not there. */
+  remove(hash: number, record: number): boolean {
+    if (this.#removeCurrent(hash, record + 1) || this.#removeOld(hash, record + 1)) {
+      this.#count--;
+      return true;
+    }
+    return false;
+  }
+
+  /** Carry up to `slots` slots over to the larger table; returns how many were looked at. */
+  migrate(slots: number): number {
+    const old = this.#old;
+    if (old === null) return 0;
+    const end = Math.min(this.#oldAt + slots, this.#oldMask + 1);
+    const begin = this.#oldAt;
+    for (let i = begin; i < end; i++) {
+      const entry = old[2 * i + 1] as number;
+      if (entry > 0) {
+        // NB: the mark keeps probe chains of the old table whole while it empties.
+        old[2 * i + 1] = MOVED;
+        this.#place(old[2 * i] as number, entry);
+      }
+    }
+    this.#oldAt = end;
+    if (end > this.#oldMask) this.#old = null;
+    return end - begin;
+  }
+
+  #grow(): void {
+    // Insertions carry 8 slots each, so the previous growth is long over; should it not be, finish it first.
+    if (this.#old !== null) this.migrate(this.#oldMask + 1);
+    this.#old = this.#slots;
+    this.#oldMask = this.#mask;
+    this.#oldAt = 0;
+    const capacity = (this.#mask + 1) * 2;
+    this.#slots = new Int32Array(capacity * 2);
+    this.#mask = capacity - 1;
+  }
+
+  /** Before any record with the same key: takes its slot, and that one moves on to the next free slot. */
+  #placeFirst(hash: number, entry: number): void {
+    const slots = this.#slots;
+    const records = this.#records;
+    const own = (entry - 1) << 4;
+    let placed = entry;
+    let i = hash & this.#mask;
+    for (; slots[2 * i + 1] !== 0; i = (i + 1) & this.#mask) {
+      if (slots[2 * i] !== hash) continue;
+      const other = slots[2 * i + 1] as number;
+      const at = (other - 1) << 4;
+      if (records[at] === records[own] && records[at + 1] === records[own + 1] && records[at + 2] === records[own + 2] && records[at + 3] === records[own + 3]) {
+        slots[2 * i + 1] = placed;
+        placed = other;
+      }
+    }
+    slots[2 * i] = hash;
+    slots[2 * i + 1] = placed;
+  }
+
+  #place(hash: number, entry: number): void {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    let i = hash & mask;
+    while (slots[2 * i + 1] !== 0) i = (i + 1) & mask;
+    slots[2 * i] = hash;
+    slots[2 * i + 1] = entry;
+  }
+
+  #lookupOld(hash: number, w0: number, w1: number, w2: number, w3: number): number {
+    const old = this.#old as Int32Array;
+    const records = this.#records;
+    for (let i = hash & this.#oldMask; ; i = (i + 1) & this.#oldMask) {
+      const entry = old[2 * i + 1] as number;
+      if (entry === 0) return -1;
+      if (entry !== MOVED && old[2 * i] === hash) {
+        const at = (entry - 1) << 4;
+        if (records[at] === w0 && records[at + 1] === w1 && records[at + 2] === w2 && records[at + 3] === w3) return entry - 1;
+      }
+    }
+  }
+
+  #removeCurrent(hash: number, entry: number): boolean {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    let hole = hash & mask;
+    while (slots[2 * hole + 1] !== entry) {
+      if (slots[2 * hole + 1] === 0) return false;
+      hole = (hole + 1) & mask;
+    }
+    for (let i = (hole + 1) & mask; slots[2 * i + 1] !== 0; i = (i + 1) & mask) {
+      const home = (slots[2 * i] as number) & mask;
+      // A slot may move back to the hole unless its home lies behind the hole.
+      if (((i - home) & mask) >= ((i - hole) & mask)) {
+        slots[2 * hole] = slots[2 * i] as number;
+        slots[2 * hole + 1] = slots[2 * i + 1] as number;
+        hole = i;
+      }
+    }
+    slots[2 * hole] = 0;
+    slots[2 * hole + 1] = 0;
+    return true;
+  }
+
+  #removeOld(hash: number, entry: number): boolean {
+    const old = this.#old;
+    if (old === null) return false;
+    for (let i = hash & this.#oldMask; old[2 * i + 1] !== 0; i = (i + 1) & this.#oldMask) {
+      if (old[2 * i + 1] === entry) {
+        old[2 * i + 1] = MOVED;
+        return true;
+      }
+    }
+    return false;
+  }
+}
