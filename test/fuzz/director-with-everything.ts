@@ -58,7 +58,7 @@ export function everyService(): FuzzService[] {
 }
 
 export function directorWithEverything(options: DataplaneOptions = {}): Dataplane {
-  const dataplane = new Dataplane({ startMs: START_MS, maxConnections: 1 << 15, icmpRateLimit: false, ...options });
+  const dataplane = new Dataplane({ startMs: START_MS, maxConnections: 1 << 15, ...options });
   for (const edit of setUpEdits()) dataplane.edit(edit, START_MS);
   return dataplane;
 }

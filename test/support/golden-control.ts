@@ -35,7 +35,7 @@ export class GoldenControl {
 
   constructor(world: GoldenWorld) {
     this.#world = world;
-    this.#link = new InProcessLink(world.dataplane, () => world.nowMs);
+    this.#link = new InProcessLink(world.dataplane, () => world.nowMs, world.sink);
     this.#table.useNetwork(world.network.state());
     this.#controller = new Controller({
       table: this.#table, link: this.#link,

@@ -23,16 +23,16 @@ export class GoldenWorld {
   #out: OutFrame[] = [];
   /** What the director handed to the host during a burst; handled after it, because the host's answers are bursts of their own. */
   readonly #pending: (() => void)[] = [];
-  readonly #sink: FrameSink;
+  readonly sink: FrameSink;
 
   constructor(topology: GoldenTopology | undefined) {
     this.network = new HostNetwork(topology);
-    this.dataplane = new Dataplane({ startMs: START_MS, maxConnections: 1 << 16, icmpRateLimit: false });
+    this.dataplane = new Dataplane({ startMs: START_MS, maxConnections: 1 << 16 });
     this.host = new HostStack(this.network, {
       emit: (device, frame) => { this.#out.push({ dev: device, hex: frame.toString('hex') }); },
       viaDirector: (frame) => { this.#pending.push(() => this.#inject(INTERFACE_LOCAL, frame)); },
     });
-    this.#sink = {
+    this.sink = {
       transmit: (interfaceIdx, memory, off, len) => {
         const device = this.network.devices[interfaceIdx];
         if (device?.attached) this.#out.push({ dev: device.name, hex: copy(memory, off, len).toString('hex') });
@@ -66,7 +66,7 @@ export class GoldenWorld {
   advanceTo(seconds: number): void {
     const targetMs = START_MS + seconds * 1000;
     for (;;) {
-      const wantsMs = this.dataplane.advance(this.#sink, this.nowMs);
+      const wantsMs = this.dataplane.advance(this.sink, this.nowMs);
       this.#settle();
       const hostMs = this.host.advance(this.nowMs);
       this.#settle();
@@ -105,7 +105,7 @@ export class GoldenWorld {
     burst.len[0] = frame.length;
     burst.offload[0] = 0;
     burst.count = 1;
-    this.dataplane.burst(interfaceIdx, burst, this.#sink, this.nowMs);
+    this.dataplane.burst(interfaceIdx, burst, this.sink, this.nowMs);
   }
 
   #settle(): void {
