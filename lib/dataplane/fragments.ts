@@ -165,7 +165,11 @@ export class Fragments {
   #complete(p: Packet, d: Datagram): number {
     const ecn = ecnOfFragments(d.ecnSeen);
     const length = d.headerLength + d.total;
-    if (ecn < 0 || length - (d.family === 6 ? 40 : 0) > LARGEST) return this.#discard(d, ecn < 0 ? this.#malformed(p) : DROP.fragmentOversize);
+    if (ecn < 0 || length - (d.family === 6 ? 40 : 0) > LARGEST) {
+      this.#drops[ecn < 0 ? this.#malformed(p) : DROP.fragmentOversize]! += d.count;
+      this.#release(d);
+      return FRAGMENT_DROPPED;
+    }
     const to = this.#scratch.memory;
     const l3Off = this.#scratch.take(length);
     to.u8.set(d.header.subarray(0, d.headerLength), l3Off);
@@ -251,6 +255,7 @@ export class Fragments {
     this.#pool = d;
   }
 
+  /** The datagram goes, and the fragment at hand with it. */
   #discard(d: Datagram, reason: number): number {
     this.#drops[reason]! += d.count;
     this.#release(d);

@@ -20,6 +20,7 @@ export function readQuotedPacket(memory: FrameMemory, off: number, end: number, 
   quote.offload = 0;
   quote.mark = 0;
   quote.tcpFlags = 0;
+  quote.truncated = false;
   quote.reassembledMax = 0;
   if (version === 4 ? !readIpv4(memory, off, end, quote) : version !== 6 || !readIpv6(memory, off, end, quote)) return false;
   quote.isFragment = quote.fragmentOff > 0;
