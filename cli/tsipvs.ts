@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+/**
+ * tsipvs: what ipvsadm never had. One file per subcommand in tsipvs/, loaded only when it is asked for. Whatever goes wrong is one
+ * line on stderr and exit status 1.
+ */
+import yargs, { type Argv } from 'yargs';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+interface Subcommand {
+  readonly name: string;
+  readonly describe: string;
+  /** Adds the command, loading its file. */
+  readonly attach: (parser: Argv) => Promise<Argv>;
+  /** Words from this one on are not yargs's to read, except the options named. */
+  readonly ownGrammar?: { readonly from: number; readonly except: readonly string[] };
+}
+
+const SUBCOMMANDS: readonly Subcommand[] = [
+  { name: 'replay', describe: 'Run a capture through the director: no root, no network', attach: async (parser) => parser.command((await import('./tsipvs/replay.ts')).replayCommand) },
+  { name: 'trace', describe: 'Show why each packet went where it went, live', attach: async (parser) => parser.command((await import('./tsipvs/trace.ts')).traceCommand) },
+  { name: 'top', describe: 'Services, real servers, connections and rates, refreshing', attach: async (parser) => parser.command((await import('./tsipvs/top.ts')).topCommand) },
+  {
+    name: 'mark', describe: 'Rules that give packets a firewall mark', attach: async (parser) => parser.command((await import('./tsipvs/mark.ts')).markCommand),
+    ownGrammar: { from: 2, except: ['--help', '-h', '--json'] },
+  },
+  { name: 'sysctl', describe: 'Read and set net.ipv4.vs.*', attach: async (parser) => parser.command((await import('./tsipvs/sysctl.ts')).sysctlCommand) },
+  { name: 'lab', describe: 'Network namespaces to learn, try and test in', attach: async (parser) => parser.command((await import('./tsipvs/lab.ts')).labCommand) },
+  { name: 'realserver', describe: 'Prepare a real server: setup, undo, check, decap', attach: async (parser) => parser.command((await import('./tsipvs/realserver.ts')).realserverCommand) },
+];
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader of a pipe left, as `| head` does.
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+try {
+  await run(process.argv.slice(2));
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`tsipvs: ${message.replace(/\s*\n\s*/g, ' ').trim()}\n`);
+  process.exitCode = 1;
+}
+
+async function run(argv: readonly string[]): Promise<void> {
+  const asked = SUBCOMMANDS.find(({ name }) => name === argv[0]);
+  const parser = yargs(asked === undefined ? [...argv] : yargsWords(argv, asked))
+    .scriptName('tsipvs')
+    .usage('$0 <command> [options]\n\nTools around the tsipvs director. Services are configured with tsipvsadm.')
+    .parserConfiguration({ 'greedy-arrays': false, 'parse-numbers': true, 'duplicate-arguments-array': false })
+    .strict().version(version()).help().alias('help', 'h').alias('version', 'V').wrap(Math.min(110, process.stdout.columns ?? 100))
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      throw error ?? new Error(`${message ?? 'wrong usage'}: see tsipvs ${asked === undefined ? '' : `${asked.name} `}--help`);
+    });
+  if (asked !== undefined) await asked.attach(parser as Argv);
+  else {
+    for (const { name, describe } of SUBCOMMANDS) parser.command(name, describe);
+    const word = argv.find((one) => !one.startsWith('-'));
+    if (word !== undefined) throw new Error(`no command "${word}": one of ${SUBCOMMANDS.map(({ name }) => name).join(', ')}`);
+    parser.demandCommand(1, 'say what to do');
+  }
+  await parser.parseAsync();
+}
+
+/** "--" before what a command reads by itself: -4 and -d are not options of ours. */
+function yargsWords(argv: readonly string[], { ownGrammar }: Subcommand): string[] {
+  if (ownGrammar === undefined) return [...argv];
+  const own = argv.slice(ownGrammar.from);
+  const ours = own.filter((word) => ownGrammar.except.includes(word));
+  return [...argv.slice(0, ownGrammar.from), ...ours, '--', ...own.filter((word) => !ours.includes(word))];
+}
+
+/** From package.json, found by walking up: compiled, bundled and installed copies lie at different depths. */
+function version(): string {
+  for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
+    const file = join(folder, 'package.json');
+    if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  }
+  return 'unknown';
+}

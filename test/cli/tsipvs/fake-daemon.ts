@@ -1,0 +1,68 @@
+/** A director's API as far as tsipvs uses it, kept in memory: for the command's logic, and behind a real socket for whole runs. */
+import type { ApiHandlers, ApiSession } from '../../../lib/control/api/server.ts';
+import type { ApiMethod, ApiMethods, ListedService } from '../../../lib/control/api/message.ts';
+import { DROP_REASONS } from '../../../lib/model/drop-reason.ts';
+import type { MarkRule } from '../../../lib/model/mark-rule.ts';
+import { ZERO_STATS, type DataplaneStats, type Stats } from '../../../lib/model/stats.ts';
+import { sysctlDefaults } from '../../../lib/model/sysctl.ts';
+import type { TraceRecord } from '../../../lib/model/trace-record.ts';
+
+export const RECORD: TraceRecord = {
+  timeMs: 1234.5, interface: 'cl0', packet: 'TCP 203.0.113.7:40001 > 192.0.2.10:80',
+  steps: [{ step: 'service', detail: 'virtual service tcp 192.0.2.10 80, rr' }, { step: 'schedule', detail: 'rr picks 10.1.0.1:80' }], verdict: 'transmit', reason: 'rs0',
+};
+
+const BUSY: Stats = { ...ZERO_STATS, conns: 12, cps: 3, inPps: 12_345, outPps: 1_234_567, inBps: 1000, outBps: 2_000_000 };
+
+export class FakeDaemon {
+  readonly sysctls = sysctlDefaults();
+  marks: readonly MarkRule[] = [];
+  sessions: ApiSession[] = [];
+  services: readonly ListedService[] = [service()];
+
+  readonly handlers = {
+    info: async () => ({ version: '0.1.0', apiVersion: 1, pid: 1, device: 'packet', interfaces: ['cl0', 'rs0'], connTabSize: 4096, uptimeSec: 3725 }),
+    apply: async ({ commands }) => {
+      for (const command of commands) {
+        if (command.op === 'sysctl') {
+          if (command.value > 10) return { results: [{ ok: false, error: { code: 'InvalidOperation', message: `net.ipv4.vs.${command.name} takes 0 to 10` } }] };
+          this.sysctls[command.name] = command.value;
+        } else if (command.op === 'marks') this.marks = command.rules;
+      }
+      return { results: commands.map(() => ({ ok: true as const })) };
+    },
+    list: async () => ({ services: this.services }),
+    connections: async () => ({ connections: [] }),
+    timeouts: async () => ({ tcp: 900, tcpFin: 120, udp: 300 }),
+    daemons: async () => ({ daemons: [] }),
+    sysctls: async () => this.sysctls,
+    marks: async () => ({ rules: this.marks }),
+    stats: async () => stats(),
+    trace: async ({ filter }, session) => {
+      this.sessions.push(session);
+      for (let n = 0; n < (filter.limit ?? 2); n++) setImmediate(() => session.event(RECORD));
+      return { started: true as const };
+    },
+  } satisfies ApiHandlers as ApiHandlers;
+
+  /** The client's call(), without a socket. */
+  call<M extends ApiMethod>(method: M, params: ApiMethods[M][0]): Promise<ApiMethods[M][1]> {
+    return this.handlers[method](params, { event() {}, onClose() {} });
+  }
+}
+
+function service(): ListedService {
+  const destination = { address: '10.1.0.1', port: 80, method: 'masq', tunnel: { type: 'ipip', port: 0, checksum: 'none' }, weight: 3, upperThreshold: 0, lowerThreshold: 0 } as const;
+  const run = { address: '10.1.0.1', port: 80, activeConns: 5, inactiveConns: 7, persistentConns: 0, overloaded: true, stats: BUSY };
+  return {
+    service: { id: { kind: 'address', protocol: 'tcp', address: '192.0.2.10', port: 80 }, scheduler: 'rr', schedFlags: 0, persistenceSec: 0, persistenceMask: '255.255.255.255', persistenceEngine: null, onePacket: false },
+    run: { key: 'tcp 192.0.2.10 80', stats: BUSY, destinations: [run] }, destinations: [{ destination, run }],
+  };
+}
+
+function stats(): DataplaneStats {
+  return {
+    services: [], total: BUSY, drops: DROP_REASONS.map((_, index) => (index === 4 ? 9 : 0)), passed: 0, received: 0, transmitted: 0, connections: 12, maxConnections: 1_048_576, templates: 1,
+    connectionsByState: {}, fragmentBytes: 0, bursts: 0, largestBurst: 0, longestBurstMs: 0,
+  };
+}
