@@ -351,13 +351,10 @@ const TUNSETIFF = 0x400454ca;
 const TUNSETOFFLOAD = 0x400454d0;
 const TUNSETVNETHDRSZ = 0x400454d8;
 
-/** Bytes of struct virtio_net_hdr before every frame of a device opened with vnetHeader. */
-export const VNET_HEADER_LENGTH = 10;
-
 export interface TunOptions {
   readonly kind: 'tun' | 'tap';
-  /** Every frame carries a virtio_net_hdr in front: checksums may be partial, frames larger than the MTU. */
-  readonly vnetHeader?: boolean;
+  /** Length of the virtio_net_hdr in front of every frame (10 or 12; 0 = none): checksums may be partial, frames larger than the MTU. */
+  readonly vnetHeaderLength?: number;
   /** TUN_F_ bits: what the host's stack may leave undone in frames it sends us. */
   readonly offloads?: number;
 }
@@ -368,10 +365,10 @@ export function openTun(name: string, options: TunOptions): { readonly fd: numbe
   try {
     const request = new Uint8Array(40);
     request.set(Buffer.from(interfaceName(name), 'latin1'));
-    const flags = (options.kind === 'tun' ? IFF_TUN : IFF_TAP) | IFF_NO_PI | IFF_TUN_EXCL | (options.vnetHeader ? IFF_VNET_HDR : 0);
+    const flags = (options.kind === 'tun' ? IFF_TUN : IFF_TAP) | IFF_NO_PI | IFF_TUN_EXCL | (options.vnetHeaderLength ? IFF_VNET_HDR : 0);
     new DataView(request.buffer).setUint16(16, flags, true);
     ioctl(fd, TUNSETIFF, request);
-    if (options.vnetHeader) ioctl(fd, TUNSETVNETHDRSZ, new Uint8Array(Int32Array.of(VNET_HEADER_LENGTH).buffer));
+    if (options.vnetHeaderLength) ioctl(fd, TUNSETVNETHDRSZ, new Uint8Array(Int32Array.of(options.vnetHeaderLength).buffer));
     if (options.offloads) ioctl(fd, TUNSETOFFLOAD, options.offloads);
     return { fd, name: Buffer.from(request.subarray(0, 16)).toString('latin1').replace(/\0.*/s, '') };
   } catch (error) {

@@ -20,6 +20,7 @@ import {
 import { LvsError } from '../model/errors.ts';
 import { FrameBurst, FrameMemory, MAX_BURST } from '../wire/frame.ts';
 import type { Device, DeviceCounters } from './device.ts';
+import { DIRECTOR_MARK } from './guard-program.ts';
 import { ARPHRD_ETHER, interfaceHardware } from './interface-hardware.ts';
 import { completeSctpChecksum } from './sctp-checksum.ts';
 import { offloadOf, OFFLOAD_UNKNOWN, sctpPending, VIRTIO_HEADER_LENGTH, writeVirtioHeader } from './virtio-header.ts';
@@ -31,6 +32,7 @@ const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
+const SO_MARK = 36;
 const SOL_PACKET = 263;
 const PACKET_RX_RING = 5;
 const PACKET_STATISTICS = 6;
@@ -139,13 +141,15 @@ export class PacketDevice implements Device {
       if ((status & TP_STATUS_USER) === 0) break;
       const off = frame + (words[(frame >> 2) + MAC_NET]! & 0xffff);
       if (this.#isOurs(frame, status)) {
-        const offload = offloadOf(this.#memory, off);
+        const offload = offloadOf(this.#memory, off - VIRTIO_HEADER_LENGTH);
         if (offload === OFFLOAD_UNKNOWN) {
           this.#counters.receiveDrops++;
         } else {
           burst.off[count] = off;
           burst.len[count] = words[(frame >> 2) + SNAPLEN]!;
-          burst.offload[count] = sctpPending(this.#memory, off) ? completeSctpChecksum(this.#memory, off, burst.len[count]!, offload) : offload;
+          burst.offload[count] = sctpPending(this.#memory, off - VIRTIO_HEADER_LENGTH)
+            ? completeSctpChecksum(this.#memory, off, off + this.#memory.u16[(off - 4) >> 1]!, burst.len[count]!, offload)
+            : offload;
           count++;
         }
       }
@@ -164,7 +168,7 @@ export class PacketDevice implements Device {
   transmit(memory: FrameMemory, off: number, len: number, offload: number): void {
     if (this.#queue.isFull) this.flush();
     if (memory.address !== 0) {
-      writeVirtioHeader(memory, off, len, offload);
+      writeVirtioHeader(memory, off - VIRTIO_HEADER_LENGTH, off, len, offload, off);
       this.#queue.push(memory.address + off - VIRTIO_HEADER_LENGTH, len + VIRTIO_HEADER_LENGTH);
       return;
     }
@@ -179,7 +183,7 @@ export class PacketDevice implements Device {
     this.#staged += need;
     // NB: 64 + 10 is 2 modulo 4, as frames must be.
     this.#stagingMemory.u8.set(memory.u8.subarray(off, off + len), copy);
-    writeVirtioHeader(this.#stagingMemory, copy, len, offload);
+    writeVirtioHeader(this.#stagingMemory, copy - VIRTIO_HEADER_LENGTH, copy, len, offload, copy);
     this.#queue.push(this.#staging.address + copy - VIRTIO_HEADER_LENGTH, len + VIRTIO_HEADER_LENGTH);
   }
 
@@ -268,6 +272,7 @@ function openSender(ifindex: number): number {
   const fd = socket(AF_PACKET, SOCK_RAW, 0);
   try {
     setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+    setsockopt(fd, SOL_SOCKET, SO_MARK, DIRECTOR_MARK);
     try {
       setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
     } catch {

@@ -12,10 +12,9 @@ for (let byte = 0; byte < 256; byte++) {
   TABLE[byte] = crc;
 }
 
-/** Fill in the checksum of the untagged SCTP frame at `off`; returns its offload word without the partial bit. */
-export function completeSctpChecksum(memory: FrameMemory, off: number, len: number, offload: number): number {
-  const { u8, u16 } = memory;
-  const l4 = off + u16[(off - 4) >> 1]!;
+/** Fill in the checksum of the untagged SCTP frame at `off` with its SCTP header at `l4`; returns its offload word without the partial bit. */
+export function completeSctpChecksum(memory: FrameMemory, off: number, l4: number, len: number, offload: number): number {
+  const { u8 } = memory;
   const isV4 = u8[off + 14]! >> 4 === 4;
   const l3Length = isV4 ? (u8[off + 16]! << 8) | u8[off + 17]! : 40 + ((u8[off + 18]! << 8) | u8[off + 19]!);
   const end = Math.min(off + len, off + 14 + l3Length);

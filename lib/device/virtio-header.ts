@@ -4,7 +4,7 @@
  *   0 flags | 1 gso_type | 2 hdr_len | 4 gso_size | 6 csum_start | 8 csum_offset        host byte order
  *
  * The offload word leaves out where the checksum is; on the way out it is found again in the headers, because the frame may have been
- * rewritten meanwhile. Frames start at 2 modulo 4, so the header starts at a multiple of 4.
+ * rewritten meanwhile. The header always lies at a multiple of 4.
  */
 import {
   OFFLOAD_ECN, OFFLOAD_GSO_MASK, OFFLOAD_GSO_SIZE, OFFLOAD_GSO_TCP4, OFFLOAD_GSO_TCP6, OFFLOAD_GSO_UDP, OFFLOAD_PARTIAL, type FrameMemory,
@@ -21,10 +21,9 @@ const GSO_ECN = 0x80;
 /** A kind of super-frame that the offload word has no room for; such a frame cannot be handled. */
 export const OFFLOAD_UNKNOWN = -1;
 
-/** Offload word of the frame at `off`, whose virtio header lies just before it. `csum_offset` 8 is SCTP: see sctpPending(). */
-export function offloadOf(memory: FrameMemory, off: number): number {
-  const at = (off - VIRTIO_HEADER_LENGTH) >> 2;
-  const word0 = memory.i32[at]!;
+/** Offload word of the virtio header at `at` (a multiple of 4). */
+export function offloadOf(memory: FrameMemory, at: number): number {
+  const word0 = memory.i32[at >> 2]!;
   let offload = word0 & NEEDS_CSUM ? OFFLOAD_PARTIAL : 0;
   const gsoType = (word0 >>> 8) & 0xff;
   if (gsoType === 0) return offload;
@@ -35,37 +34,36 @@ export function offloadOf(memory: FrameMemory, off: number): number {
     default: return OFFLOAD_UNKNOWN;
   }
   if (gsoType & GSO_ECN) offload |= OFFLOAD_ECN;
-  return offload | (memory.i32[at + 1]! & OFFLOAD_GSO_SIZE);
+  return offload | (memory.i32[(at >> 2) + 1]! & OFFLOAD_GSO_SIZE);
 }
 
-/** Whether the header before `off` asks for an SCTP checksum: no virtio device can complete that one (it is a CRC). */
-export function sctpPending(memory: FrameMemory, off: number): boolean {
-  return (memory.u8[off - 10]! & NEEDS_CSUM) !== 0 && memory.u16[(off - 2) >> 1] === 8;
+/** Whether the virtio header at `at` asks for an SCTP checksum: no virtio device can complete that one (it is a CRC). */
+export function sctpPending(memory: FrameMemory, at: number): boolean {
+  return (memory.u8[at]! & NEEDS_CSUM) !== 0 && memory.u16[(at + 8) >> 1] === 8;
 }
 
-/** Write the virtio header of a frame just before it. */
-export function writeVirtioHeader(memory: FrameMemory, off: number, len: number, offload: number): void {
-  const at = (off - VIRTIO_HEADER_LENGTH) >> 2;
-  memory.i32[at] = 0;
-  memory.i32[at + 1] = 0;
-  memory.u16[(off - 2) >> 1] = 0;
+/** Write the virtio header of the Ethernet frame at `off` to `at`. Offsets in it count from `origin`: the frame, or its IP header. */
+export function writeVirtioHeader(memory: FrameMemory, at: number, off: number, len: number, offload: number, origin: number): void {
+  const word = at >> 2;
+  const l4 = offload === 0 ? -1 : transportOffset(memory.u8, off, len);
+  memory.i32[word] = 0;
+  memory.i32[word + 1] = 0;
+  memory.u16[(at + 8) >> 1] = 0;
   // Fast path: an ordinary frame with finished checksums.
-  if (offload === 0) return;
-  const l4 = transportOffset(memory.u8, off, len);
   if (l4 < 0) return;
   const gso = offload & OFFLOAD_GSO_MASK;
-  const protocolOffset = l4 & 0xff;
-  const l4Off = l4 >>> 8;
+  const checksumOff = l4 & 0xff;
+  const l4Off = (l4 >>> 8) - (origin - off);
   if (gso !== 0) {
     const type = (gso === OFFLOAD_GSO_TCP4 ? GSO_TCPV4 : gso === OFFLOAD_GSO_TCP6 ? GSO_TCPV6 : GSO_UDP_L4) | (offload & OFFLOAD_ECN ? GSO_ECN : 0);
-    const headers = l4Off + (gso === OFFLOAD_GSO_UDP ? 8 : (memory.u8[off + l4Off + 12]! >> 4) * 4);
-    memory.i32[at] = (type << 8) | (headers << 16);
-    memory.i32[at + 1] = offload & OFFLOAD_GSO_SIZE;
+    const headers = l4Off + (gso === OFFLOAD_GSO_UDP ? 8 : (memory.u8[origin + l4Off + 12]! >> 4) * 4);
+    memory.i32[word] = (type << 8) | (headers << 16);
+    memory.i32[word + 1] = offload & OFFLOAD_GSO_SIZE;
   }
-  if (offload & OFFLOAD_PARTIAL && protocolOffset !== 0) {
-    memory.i32[at]! |= NEEDS_CSUM;
-    memory.i32[at + 1]! |= l4Off << 16;
-    memory.u16[(off - 2) >> 1] = protocolOffset;
+  if (offload & OFFLOAD_PARTIAL && checksumOff !== 0) {
+    memory.i32[word]! |= NEEDS_CSUM;
+    memory.i32[word + 1]! |= l4Off << 16;
+    memory.u16[(at + 8) >> 1] = checksumOff;
   }
 }
 

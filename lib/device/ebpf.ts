@@ -1,0 +1,247 @@
+/**
+ * eBPF without a compiler: an assembler for the few instructions that our filters need (RFC 9669), and the bpf(2) commands to load maps
+ * and programs and to attach them by link. A link ends with the descriptor that holds it, so nothing is left in the kernel when
+ * the process ends, however it ends.
+ */
+import { addressOf, bpf, closeFd, SystemCallError } from '../../native-shims/index.ts';
+
+export type Register = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
+/** Access size in bytes. */
+export type Size = 1 | 2 | 4 | 8;
+/** Jump conditions; all compare the lower 32 bits, unsigned. */
+export type Condition = '==' | '!=' | '>' | '<' | '>=' | '&';
+
+const SIZE_BITS: Readonly<Record<Size, number>> = { 4: 0x00, 2: 0x08, 1: 0x10, 8: 0x18 };
+const CONDITION_BITS: Readonly<Record<Condition, number>> = { '==': 0x10, '>': 0x20, '>=': 0x30, '&': 0x40, '!=': 0x50, '<': 0xa0 };
+const ALU_BITS = { add: 0x00, sub: 0x10, mul: 0x20, or: 0x40, and: 0x50, lsh: 0x60, rsh: 0x70, xor: 0xa0, mov: 0xb0 } as const;
+export type Operation = keyof typeof ALU_BITS;
+
+const LDX = 0x61;
+const ST = 0x62;
+const STX = 0x63;
+const ALU64 = 0x07;
+const FROM_REGISTER = 0x08;
+const JMP32 = 0x06;
+const JMP = 0x05;
+const CALL = 0x85;
+const EXIT = 0x95;
+const TO_BIG_ENDIAN = 0xdc;
+const LOAD_MAP = 0x18;
+const PSEUDO_MAP_FD = 1;
+/** Jumps reach this far. */
+const FARTHEST = 32767;
+
+/** Writes instructions in order; jumps name labels, which are placed before or after. */
+export class Assembler {
+  readonly #words: number[] = [];
+  readonly #labels = new Map<string, number>();
+  readonly #jumps: { at: number; label: string }[] = [];
+  #unique = 0;
+
+  /** Instructions so far. */
+  get length(): number {
+    return this.#words.length / 2;
+  }
+
+  /** A label that no other place uses. */
+  fresh(): string {
+    return `#${this.#unique++}`;
+  }
+
+  label(name: string): this {
+    this.#labels.set(name, this.length);
+    return this;
+  }
+
+  alu(operation: Operation, target: Register, value: number): this {
+    return this.#emit(ALU64 | ALU_BITS[operation], target, 0, 0, value);
+  }
+
+  aluRegister(operation: Operation, target: Register, source: Register): this {
+    return this.#emit(ALU64 | FROM_REGISTER | ALU_BITS[operation], target, source, 0, 0);
+  }
+
+  /** target = *(base + offset), zero-extended. */
+  load(size: Size, target: Register, base: Register, offset: number): this {
+    return this.#emit(LDX | SIZE_BITS[size], target, base, offset, 0);
+  }
+
+  store(size: Size, base: Register, offset: number, source: Register): this {
+    return this.#emit(STX | SIZE_BITS[size], base, source, offset, 0);
+  }
+
+  storeValue(size: Size, base: Register, offset: number, value: number): this {
+    return this.#emit(ST | SIZE_BITS[size], base, 0, offset, value);
+  }
+
+  /** Turn a 16-bit value between host and network order. */
+  bigEndian16(target: Register): this {
+    return this.#emit(TO_BIG_ENDIAN, target, 0, 0, 16);
+  }
+
+  jump(label: string): this {
+    this.#jumps.push({ at: this.length, label });
+    return this.#emit(JMP, 0, 0, 0, 0);
+  }
+
+  jumpIf(register: Register, condition: Condition, value: number, label: string): this {
+    this.#jumps.push({ at: this.length, label });
+    return this.#emit(JMP32 | CONDITION_BITS[condition], register, 0, 0, value);
+  }
+
+  /** 64-bit test, for the pointers that helpers return. */
+  jumpIfZero(register: Register, label: string): this {
+    this.#jumps.push({ at: this.length, label });
+    return this.#emit(JMP | CONDITION_BITS['=='], register, 0, 0, 0);
+  }
+
+  /** Result in r0; r1 to r5 are lost. */
+  call(helper: number): this {
+    return this.#emit(CALL, 0, 0, 0, helper);
+  }
+
+  loadMap(target: Register, mapFd: number): this {
+    this.#emit(LOAD_MAP, target, PSEUDO_MAP_FD, 0, mapFd);
+    return this.#emit(0, 0, 0, 0, 0);
+  }
+
+  exit(): this {
+    return this.#emit(EXIT, 0, 0, 0, 0);
+  }
+
+  /** The program as struct bpf_insn[]. */
+  assemble(): Uint8Array {
+    const words = Int32Array.from(this.#words);
+    for (const { at, label } of this.#jumps) {
+      const target = this.#labels.get(label);
+      if (target === undefined) throw new Error(`eBPF label ${label} is nowhere`);
+      const distance = target - at - 1;
+      if (Math.abs(distance) > FARTHEST) throw new RangeError(`eBPF jump over ${distance} instructions`);
+      words[at * 2]! |= distance << 16;
+    }
+    return new Uint8Array(words.buffer);
+  }
+
+  #emit(opcode: number, target: number, source: number, offset: number, value: number): this {
+    this.#words.push((opcode | (target << 8) | (source << 12) | (offset << 16)) | 0, value | 0);
+    return this;
+  }
+}
+
+export const MAP_HASH = 1;
+export const MAP_LPM_TRIE = 11;
+const BPF_F_NO_PREALLOC = 1;
+const PROG_TYPE_SCHED_CLS = 3;
+export const TCX_INGRESS = 46;
+export const TCX_EGRESS = 47;
+
+const MAP_CREATE = 0;
+const MAP_UPDATE_ELEM = 2;
+const MAP_DELETE_ELEM = 3;
+const PROG_LOAD = 5;
+const PROG_TEST_RUN = 10;
+const LINK_CREATE = 28;
+const LINK_UPDATE = 29;
+const ATTR_BYTES = 120;
+const ENOENT = 2;
+
+/** A map with 4-byte values, of which only presence matters. */
+export class BpfMap {
+  readonly fd: number;
+  readonly #value = new Uint8Array(4);
+
+  constructor(type: number, keyBytes: number, maxEntries: number) {
+    const attr = new Attribute();
+    attr.u32(0, type).u32(4, keyBytes).u32(8, 4).u32(12, maxEntries).u32(16, BPF_F_NO_PREALLOC);
+    this.fd = attr.run('bpf MAP_CREATE', MAP_CREATE);
+  }
+
+  add(key: Uint8Array): void {
+    const attr = new Attribute();
+    attr.u32(0, this.fd).pointer(8, key).pointer(16, this.#value);
+    attr.run('bpf MAP_UPDATE', MAP_UPDATE_ELEM);
+  }
+
+  remove(key: Uint8Array): void {
+    const attr = new Attribute();
+    attr.u32(0, this.fd).pointer(8, key);
+    try {
+      attr.run('bpf MAP_DELETE', MAP_DELETE_ELEM);
+    } catch (error) {
+      if (!(error instanceof SystemCallError) || error.errno !== ENOENT) throw error;
+    }
+  }
+
+  close(): void {
+    closeFd(this.fd);
+  }
+}
+
+/** Load a traffic-control program; the verifier's last words are in the error when it refuses. */
+export function loadClassifier(instructions: Uint8Array): number {
+  const license = Buffer.from('MIT\0');
+  const attempt = (log: Uint8Array | null): number => {
+    const attr = new Attribute();
+    attr.u32(0, PROG_TYPE_SCHED_CLS).u32(4, instructions.length / 8).pointer(8, instructions).pointer(16, license);
+    if (log) attr.u32(24, 1).u32(28, log.length).pointer(32, log);
+    return attr.run('bpf PROG_LOAD', PROG_LOAD);
+  };
+  try {
+    return attempt(null);
+  } catch (error) {
+    if (!(error instanceof SystemCallError) || error.code === 'EPERM' || error.code === 'ENOSYS') throw error;
+  }
+  const log = new Uint8Array(1024 * 1024);
+  try {
+    return attempt(log);
+  } catch (error) {
+    const words = Buffer.from(log).toString('latin1').replace(/\0.*/s, '').trim().split('\n').slice(-8).join(' | ');
+    throw new Error(`${(error as Error).message}: ${words}`);
+  }
+}
+
+/** Attach to an interface; the descriptor returned is the attachment. */
+export function createLink(programFd: number, ifindex: number, attachType: number): number {
+  const attr = new Attribute();
+  attr.u32(0, programFd).u32(4, ifindex).u32(8, attachType);
+  return attr.run('bpf LINK_CREATE', LINK_CREATE);
+}
+
+/** Put another program in place of the attached one; no packet sees neither. */
+export function updateLink(linkFd: number, programFd: number): void {
+  const attr = new Attribute();
+  attr.u32(0, linkFd).u32(4, programFd);
+  attr.run('bpf LINK_UPDATE', LINK_UPDATE);
+}
+
+/** Run a program over one frame, as the kernel would, and return what it returns. The interface is lo. */
+export function testRun(programFd: number, frame: Uint8Array): number {
+  const attr = new Attribute();
+  attr.u32(0, programFd).u32(8, frame.length).pointer(16, frame);
+  attr.run('bpf PROG_TEST_RUN', PROG_TEST_RUN);
+  return attr.view.getInt32(4, true);
+}
+
+/** union bpf_attr, and the buffers it points to kept alive until the call is over. */
+class Attribute {
+  readonly #bytes = new Uint8Array(ATTR_BYTES);
+  readonly view = new DataView(this.#bytes.buffer);
+  readonly #kept: Uint8Array[] = [];
+
+  u32(offset: number, value: number): this {
+    this.view.setUint32(offset, value, true);
+    return this;
+  }
+
+  pointer(offset: number, bytes: Uint8Array): this {
+    this.#kept.push(bytes);
+    this.view.setBigUint64(offset, BigInt(addressOf(bytes)), true);
+    return this;
+  }
+
+  run(call: string, command: number): number {
+    const result = bpf(command, this.#bytes);
+    if (result < 0) throw new SystemCallError(call, -result);
+    return result;
+  }
+}
