@@ -65,6 +65,7 @@ export class DestinationEntry implements SchedulerDestination {
     if (config.upperThreshold === 0 || config.upperThreshold > this.upperThreshold) this.overloaded = false;
     this.upperThreshold = config.upperThreshold;
     this.lowerThreshold = config.lowerThreshold;
+    this.#updateOverload();
   }
 
   get connections(): number {
@@ -81,7 +82,7 @@ export class DestinationEntry implements SchedulerDestination {
     if (template) this.persistentConns++;
     else if (inactive) this.inactiveConns++;
     else this.activeConns++;
-    if (this.upperThreshold !== 0 && this.connections >= this.upperThreshold) this.overloaded = true;
+    this.#updateOverload();
   }
 
   /** A connection ended (ip_vs_unbind_dest). */
@@ -89,10 +90,14 @@ export class DestinationEntry implements SchedulerDestination {
     if (template) this.persistentConns--;
     else if (inactive) this.inactiveConns--;
     else this.activeConns--;
-    if (this.lowerThreshold !== 0) {
-      if (this.connections < this.lowerThreshold) this.overloaded = false;
-    } else if (this.upperThreshold === 0 || this.connections * 4 < this.upperThreshold * 3) {
-      this.overloaded = false;
-    }
+    this.#updateOverload();
+  }
+
+  /** Overload begins at the upper threshold and ends below the lower one, by default three quarters of the upper one. */
+  #updateOverload(): void {
+    const { upperThreshold, connections } = this;
+    if (upperThreshold === 0) this.overloaded = false;
+    else if (connections >= upperThreshold) this.overloaded = true;
+    else if (connections < (this.lowerThreshold !== 0 ? this.lowerThreshold : upperThreshold - (upperThreshold >> 2))) this.overloaded = false;
   }
 }
