@@ -6,6 +6,11 @@ export interface ClientOrder {
   /** Requests (http, udp), bytes (download), or connections held open (echo). */
   readonly count: number;
   readonly concurrency?: number;
+  /**
+   * http, udp: source port of the first request; the others count up. The kernel's own choice repeats within seconds, and a repeated
+   * port is the same connection to a director that still has its entry.
+   */
+  readonly firstPort?: number;
   readonly timeoutMs?: number;
   /** echo: how long to keep talking on the connections, and the pause between two messages of one connection. */
   readonly durationMs?: number;

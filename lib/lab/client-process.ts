@@ -11,9 +11,14 @@ import type { ClientOrder, ClientResult } from './client-order.ts';
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 
-function httpRequest(order: ClientOrder): Promise<string> {
+/** Source port of the n-th request; 0 lets the kernel choose. */
+function sourcePort(order: ClientOrder, n: number): number {
+  return order.firstPort === undefined ? 0 : order.firstPort + n;
+}
+
+function httpRequest(order: ClientOrder, n: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const request = get({ host: order.address, port: order.port, path: '/', agent: false, headers: { connection: 'close' }, timeout: order.timeoutMs ?? DEFAULT_TIMEOUT_MS }, (response) => {
+    const request = get({ host: order.address, port: order.port, path: '/', localPort: sourcePort(order, n), agent: false, headers: { connection: 'close' }, timeout: order.timeoutMs ?? DEFAULT_TIMEOUT_MS }, (response) => {
       response.resume();
       response.on('end', () => resolve(String(response.headers['x-server'])));
       response.on('error', reject);
@@ -29,8 +34,8 @@ function udpRequest(order: ClientOrder, n: number): Promise<string> {
     const timer = setTimeout(() => { socket.close(); reject(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })); }, order.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const finish = (act: () => void): void => { clearTimeout(timer); socket.close(); act(); };
     socket.on('error', (error) => finish(() => reject(error)));
-    // NB: a connected socket takes answers from the VIP only, as a real client does.
-    socket.connect(order.port, order.address, () => socket.send(`datagram ${n}`));
+    // A connected socket takes answers from the VIP only, as a real client does.
+    socket.bind(sourcePort(order, n), () => socket.connect(order.port, order.address, () => socket.send(`datagram ${n}`)));
     socket.on('message', (message) => {
       const [name, ...rest] = message.toString('latin1').split(' ');
       finish(() => rest.join(' ') === `datagram ${n}` ? resolve(name!) : reject(Object.assign(new Error('wrong echo'), { code: 'WRONG_ECHO' })));
@@ -120,7 +125,7 @@ async function carryOut(order: ClientOrder): Promise<ClientResult> {
     return { answers, failures, brokenByServer, messages, elapsedMs: Date.now() - startedMs };
   } else {
     await inParallel(order.count, order.concurrency ?? 8, async (n) => {
-      try { count(answers, await (order.kind === 'udp' ? udpRequest(order, n) : httpRequest(order))); } catch (error) { fail(error as NodeJS.ErrnoException); }
+      try { count(answers, await (order.kind === 'udp' ? udpRequest(order, n) : httpRequest(order, n))); } catch (error) { fail(error as NodeJS.ErrnoException); }
     });
   }
   return { answers, failures, elapsedMs: Date.now() - startedMs };

@@ -13,6 +13,8 @@ import { savedChangesFile } from './realserver/saved-changes.ts';
 import { type CommandResult, LabError, runCommand } from './run-command.ts';
 import { allHosts, describeTopology, isLabNamespace, type LabServer, type LabTopology, MAX_SERVERS, type TopologyOptions, DEFAULT_PREFIX } from './topology.ts';
 
+/** Source ports of requests: below the kernel's ephemeral ones. */
+const FIRST_PORT = 1_100, LAST_PORT = 32_000;
 const READY_TIMEOUT_MS = 20_000;
 
 export interface DaemonOptions {
@@ -25,6 +27,7 @@ export class RunningLab {
   readonly topology: LabTopology;
   #state: LabState;
   #daemons = 0;
+  #nextPort = FIRST_PORT;
   #daemon: LabProcess | null = null;
 
   private constructor(topology: LabTopology, state: LabState) {
@@ -83,7 +86,7 @@ export class RunningLab {
     const argv = [process.execPath, commandPath('tsipvsd'), '--socket', this.socket, ...interfaces.flatMap((i) => ['--interface', i]), ...(options.args ?? [])];
     this.#daemons++;
     this.#daemon = this.#remember(await startProcess({
-      what: 'tsipvsd', log: this.daemonLog, namespace: this.topology.director.namespace, argv, readyPattern: /ready/i, readyTimeoutMs: READY_TIMEOUT_MS,
+      what: 'tsipvsd', log: this.daemonLog, namespace: this.topology.director.namespace, argv, readyPattern: / ready: /, readyTimeoutMs: READY_TIMEOUT_MS,
     }));
     return this.#daemon;
   }
@@ -106,7 +109,9 @@ export class RunningLab {
   }
 
   async send(order: ClientOrder, timeoutMs = 60_000): Promise<ClientResult> {
-    const argv = [process.execPath, programPath('lib/lab/client-process.js'), JSON.stringify(order)];
+    const firstPort = this.#nextPort + order.count > LAST_PORT ? FIRST_PORT : this.#nextPort;
+    if (order.kind === 'http' || order.kind === 'udp') this.#nextPort = firstPort + order.count;
+    const argv = [process.execPath, programPath('lib/lab/client-process.js'), JSON.stringify({ firstPort, ...order })];
     const { stdout } = await runCommand(argv, { namespace: this.topology.client.namespace, timeoutMs });
     return JSON.parse(stdout) as ClientResult;
   }
