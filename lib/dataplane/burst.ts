@@ -21,7 +21,7 @@ import { advanceState } from './connection-state.ts';
 import * as at from './connection-layout.ts';
 import type { CoreContext } from './core-context.ts';
 import { FRAGMENT_COMPLETE, FRAGMENT_HELD, type Fragments } from './fragments.ts';
-import { forwardAnswer, forwardRequest } from './forward/index.ts';
+import { enterForwarding, forwardAnswer, forwardRequest } from './forward/index.ts';
 import { answerPortUnreachable } from './icmp-answer.ts';
 import { Packet } from './packet.ts';
 import { parse, parseIp } from './parse.ts';
@@ -223,7 +223,12 @@ export class Walk {
       if (conn >= 0) return this.#fromServer(p, conn);
     }
     if (core.sysctl.nat_icmp_send === 0 || (p.tcpFlags & RST) !== 0 || this.#firstChunk(p) === CHUNK.abort) return CONTINUE;
-    answerPortUnreachable(p, core, !core.network.isLocal(p.family, p.d0, p.d1, p.d2, p.d3));
+    const passing = !core.network.isLocal(p.family, p.d0, p.d1, p.d2, p.d3);
+    if (passing) {
+      const verdict = enterForwarding(p, core);
+      if (verdict !== CONTINUE) return verdict;
+    }
+    answerPortUnreachable(p, core, passing);
     return this.#dropped(DROP.noConnection);
   }
 

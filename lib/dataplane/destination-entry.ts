@@ -62,7 +62,7 @@ export class DestinationEntry implements SchedulerDestination {
     this.tunnel = config.tunnel;
     this.tunnelTarget = { ...config.tunnel, family: this.family, words: this.raw };
     this.weight = config.weight;
-    if (config.upperThreshold === 0 || config.upperThreshold > this.upperThreshold) this.overloaded = false;
+    if (config.upperThreshold === this.upperThreshold && config.lowerThreshold === this.lowerThreshold) return;
     this.upperThreshold = config.upperThreshold;
     this.lowerThreshold = config.lowerThreshold;
     this.#updateOverload();
@@ -90,7 +90,7 @@ export class DestinationEntry implements SchedulerDestination {
     if (template) this.persistentConns--;
     else if (inactive) this.inactiveConns--;
     else this.activeConns--;
-    this.#updateOverload();
+    if (this.overloaded) this.#updateOverload();
   }
 
   /** Overload begins at the upper threshold and ends below the lower one, by default three quarters of the upper one. */
