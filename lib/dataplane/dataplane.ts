@@ -129,6 +129,11 @@ export class Dataplane {
     return Math.max(0, Math.min(core.connections.idleMs(nowMs), fragmentsMs, this.network.nextWakeMs(), this.#nextPeriodicMs() - nowMs));
   }
 
+  /** Drop counters by index of DROP_REASONS, as they run. */
+  get drops(): Readonly<Float64Array> {
+    return this.#core.drops;
+  }
+
   stats(): DataplaneStats {
     const { received, passed, transmitted } = this.#walk;
     return dataplaneStats(this.#core, {

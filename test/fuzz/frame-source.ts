@@ -25,6 +25,8 @@ const TCP_FLAGS = [0x02, 0x02, 0x02, 0x10, 0x10, 0x18, 0x11, 0x12, 0x04, 0x14, 0
 export class FrameSource {
   readonly #random: SeededRandom;
   readonly #golden: readonly { bytes: Buffer; interfaceIdx: number }[];
+  /** Frames that went to real servers lately; their answers are made from them. */
+  readonly #sent: Buffer[] = [];
 
   constructor(random: SeededRandom) {
     this.#random = random;
@@ -35,8 +37,31 @@ export class FrameSource {
     const r = this.#random;
     const roll = r.next();
     if (roll < 0.02) return { bytes: r.bytes(r.below(200)), interfaceIdx: r.below(2), offload: 0, intact: false };
-    const base = roll < 0.25 ? this.#fromGolden() : this.#built();
+    const base = roll < 0.15 ? this.#fromGolden() : roll < 0.4 && this.#sent.length > 0 ? this.#answer() : this.#built();
     return r.chance(0.45) ? this.#damaged(base) : base;
+  }
+
+  /** The director sent this frame to a real server. */
+  learn(frame: Buffer): void {
+    if (this.#sent.length < 256) this.#sent.push(frame);
+    else this.#sent[this.#random.below(256)] = frame;
+  }
+
+  /** What a real server that exchanges addresses and ports would answer. Sums stay right. */
+  #answer(): FuzzFrame {
+    const r = this.#random;
+    const request = r.pick(this.#sent);
+    const bytes = Buffer.from(request);
+    request.copy(bytes, 0, 6, 12);
+    request.copy(bytes, 6, 0, 6);
+    const six = bytes[14]! >> 4 === 6;
+    const [a, b, size, l4] = six ? [22, 38, 16, 54] : [26, 30, 4, 14 + (bytes[14]! & 15) * 4];
+    if (bytes.length < l4 + 20) return this.#built();
+    request.copy(bytes, a, b, b + size);
+    request.copy(bytes, b, a, a + size);
+    request.copy(bytes, l4, l4 + 2, l4 + 4);
+    request.copy(bytes, l4 + 2, l4, l4 + 2);
+    return { bytes, interfaceIdx: 1, offload: 0, intact: false };
   }
 
   #fromGolden(): FuzzFrame {
@@ -48,12 +73,12 @@ export class FrameSource {
   #built(): FuzzFrame {
     const r = this.#random;
     const six = r.chance(0.45);
-    const fromServer = r.chance(0.35);
+    const fromServer = r.chance(0.2);
     const mark = r.chance(0.08);
-    const client = six ? `2001:db8:ff::${(r.below(40) + 1).toString(16)}` : `203.0.113.${r.below(40) + 1}`;
+    const client = six ? `2001:db8:ff::${(r.below(6) + 1).toString(16)}` : `203.0.113.${r.below(6) + 1}`;
     const vip = mark ? (six ? '2001:db8:aa::5' : '192.0.2.200') : r.chance(0.05) ? (six ? '2001:db8::11' : '192.0.2.11') : six ? VIP6 : VIP4;
     const server = six ? `2001:db8:1::${r.below(7) + 1}` : `10.1.0.${r.below(7) + 1}`;
-    const clientPort = 40_000 + r.below(60);
+    const clientPort = 40_000 + r.below(8);
     const port = r.pick(SERVICE_PORTS);
     const serverPort = port === 81 ? 8080 + r.below(2) : port;
     const [src, dst, sport, dport] = fromServer ? [server, client, serverPort, clientPort] : [client, vip, clientPort, port];

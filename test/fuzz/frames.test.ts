@@ -28,7 +28,7 @@ interface Effect { readonly kind: string; readonly interfaceIdx: number; readonl
 class Recorder implements FrameSink {
   readonly effects: Effect[] = [];
   #note(kind: string, interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number): void {
-    if (!(off >= HEADROOM && len >= 0 && off + len <= memory.u8.length)) throw new RangeError(`${kind}: frame at ${off} of ${len} bytes in a memory of ${memory.u8.length}`);
+    if (!(off >= 0 && len >= 0 && off + len <= memory.u8.length)) throw new RangeError(`${kind}: frame at ${off} of ${len} bytes in a memory of ${memory.u8.length}`);
     this.effects.push({ kind, interfaceIdx, bytes: Buffer.from(memory.u8.subarray(off, off + len)), offload });
   }
   transmit(...args: Parameters<FrameSink['transmit']>): void { this.#note('transmit', ...args); }
@@ -45,7 +45,6 @@ class Subject {
     const random = new SeededRandom(99);
     this.dataplane = directorWithEverything({ random: random.next });
   }
-  drops(): number[] { return [...this.dataplane.stats().drops]; }
 }
 
 const middle = new FrameMemory(new ArrayBuffer(MOST_BYTES + OFF + TAIL));
@@ -82,11 +81,12 @@ t.test(`frames of every kind and of none do no harm (seed ${SEED})`, async (t) =
   let played = 0;
   const ended = { transmit: 0, pass: 0, deliver: 0, drop: 0, held: 0 };
   const began = performance.now();
-  let dropsBefore = a.drops();
+  const drops = a.dataplane.drops;
+  let dropsBefore = 0;
   while (played < FRAMES && (performance.now() - began) / 1000 < SECONDS) {
     const frame = source.next();
     const fail = (why: string): never => { throw new Error(`${why}; frame ${played} of seed ${SEED}, interface ${frame.interfaceIdx}, offload ${frame.offload}: ${frame.bytes.toString('hex')}`); };
-    if (random.chance(0.05)) nowMs += random.pick([1, 50, 1000, 70_000]);
+    if (random.chance(0.02)) nowMs += random.pick([1, 1, 50, 50, 1000, 1000, 1000, 70_000]);
     try {
       for (const subject of [a, b]) {
         subject.dataplane.advance(subject.recorder, nowMs);
@@ -104,12 +104,14 @@ t.test(`frames of every kind and of none do no harm (seed ${SEED})`, async (t) =
     for (const effect of effects) {
       const bad = effect.kind === 'transmit' ? badChecksum(effect.bytes, effect.offload, frame) : null;
       if (bad !== null) fail(`sent with ${bad}: ${effect.bytes.toString('hex')}`);
-      if (effect.kind === 'pass' && !effect.bytes.equals(frame.bytes)) fail('passed, but changed');
+      if (effect.kind === 'pass' && !effect.bytes.equals(frame.bytes) && !mayBeFragment(frame.bytes)) fail('passed, but changed');
+      if (effect.kind === 'transmit' && effect.interfaceIdx === 1) source.learn(effect.bytes);
       ended[effect.kind as keyof typeof ended]++;
     }
-    const stats = a.dataplane.stats();
-    const dropped = stats.drops.reduce((sum, n, i) => sum + n - dropsBefore[i]!, 0);
-    dropsBefore = [...stats.drops];
+    let dropsNow = 0;
+    for (let i = 0; i < drops.length; i++) dropsNow += drops[i]!;
+    const dropped = dropsNow - dropsBefore;
+    dropsBefore = dropsNow;
     ended.drop += dropped;
     if (effects.length + dropped === 0) ended.held++;
     played++;
@@ -124,6 +126,14 @@ t.test(`frames of every kind and of none do no harm (seed ${SEED})`, async (t) =
 
 function sameEffect(x: Effect, y: Effect): boolean {
   return x.kind === y.kind && x.interfaceIdx === y.interfaceIdx && x.offload === y.offload && x.bytes.equals(y.bytes);
+}
+
+/** The last fragment of a datagram is passed as the datagram it completes. */
+function mayBeFragment(bytes: Buffer): boolean {
+  let at = 12;
+  while (bytes.length > at + 4 && [0x8100, 0x88a8].includes(bytes.readUInt16BE(at))) at += 4;
+  if (bytes.length < at + 22) return false;
+  return bytes[at + 2]! >> 4 === 6 ? bytes.includes(44, at + 8) : (bytes.readUInt16BE(at + 8) & 0x3fff) !== 0;
 }
 
 function describe(effects: readonly Effect[]): string {
