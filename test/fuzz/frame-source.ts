@@ -118,7 +118,7 @@ export class FrameSource {
       const data = sip ? Buffer.from(`INVITE sip:b@x SIP/2.0\r\nCall-ID: ${r.below(9)}@h\r\nCSeq: 1 INVITE\r\n\r\n`) : r.bytes(size);
       return udpDatagram(src, dst, sport, dport, data, src.includes(':') || r.chance(0.8) ? 'good' : 'none');
     }
-    const chunks = Array.from({ length: 1 + r.below(3) }, () => sctpChunk(r.below(15), r.below(4), r.bytes(r.pick([0, 4, 16, 30]))));
+    const chunks = Array.from({ length: 1 + r.below(3) }, () => sctpChunk(r.chance(0.4) ? 1 : r.below(15), r.below(4), r.bytes(r.pick([0, 4, 16, 30]))));
     return sctpPacket(sport, dport, r.below(2 ** 32), Buffer.concat(chunks));
   }
 
