@@ -6,6 +6,7 @@ import { API_VERSION, type DaemonInfo } from './control/api/message.ts';
 import { Controller } from './control/controller.ts';
 import type { Log } from './control/log.ts';
 import { ServiceTable } from './control/service-table.ts';
+import { Dataplane } from './dataplane/dataplane.ts';
 import { InProcessLink } from './dataplane/in-process-link.ts';
 import { LivePlane } from './live-plane.ts';
 import type { MetricsSnapshot } from './metrics/definitions.ts';
@@ -13,9 +14,13 @@ import type { DataplaneLink } from './model/dataplane-link.ts';
 import type { NetworkState } from './model/network-state.ts';
 import type { DeviceReport } from './model/worker-message.ts';
 import { packageVersion } from './package-version.ts';
+import type { FrameSink } from './wire/frame.ts';
 
 /** Connection hash buckets of the kernel's default build, shown as (size=4096). */
 const DEFAULT_CONN_TAB_SIZE = 4096;
+
+/** Without devices nothing is sent. */
+const NOWHERE: FrameSink = { transmit() {}, pass() {}, deliver() {}, resolve() {} };
 
 export interface DirectorOptions {
   readonly device: 'packet' | 'pcap' | 'none';
@@ -52,7 +57,9 @@ export class Director {
   static async start({ device, interfaces, maxConnections, ownVips, log, onFailure }: DirectorOptions): Promise<Director> {
     const table = new ServiceTable();
     if (device === 'none') {
-      const link = new InProcessLink({ maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE });
+      const link = new InProcessLink(
+        new Dataplane({ maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE, startMs: performance.now() }), () => performance.now(), NOWHERE,
+      );
       return new Director(table, link, null, device);
     }
     const live = await LivePlane.start({

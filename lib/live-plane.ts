@@ -133,14 +133,14 @@ export class LivePlane implements DataplaneLink {
     const chosen = chooseInterfaces(watch.state, interfaces);
     this.#names = chosen.map(({ name }) => name);
     for (const { name, ifindex } of chosen) this.#locks.push(await InterfaceLock.take(name, ifindex));
-    const { guard, line } = openGuard();
-    this.#guard = guard;
-    this.#options.log[guard.kind === 'none' ? 'warn' : 'debug'](line);
     watch.setAttached(this.#names);
     this.#worker = await WorkerLink.start({
       file: workerFile(), device, interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name })), maxConnections, connTabSize, ownVips,
       wake: wakeSignal(), onCrash: onFailure, onResolve: (interfaceIdx, address) => watch.resolveNeighbour(interfaceIdx, address),
     });
+    const { guard, line } = openGuard();
+    this.#guard = guard;
+    this.#options.log[guard.kind === 'none' ? 'warn' : 'debug'](line);
     await this.#apply([{ op: 'network', state: watch.state }]);
   }
 

@@ -24,6 +24,9 @@ const DEVICES: Readonly<Record<WorkerSetup['device'], (name: string) => Device>>
   pcap: (name) => new PcapDevice(name),
 };
 
+/** A million entries that run out together must not keep packets waiting. */
+const TIMERS_PER_ROUND = 2048;
+
 const nowMs = (): number => performance.now();
 const report = (message: WorkerReport): void => parentPort!.postMessage(message);
 
@@ -37,7 +40,7 @@ try {
 async function run(setup: WorkerSetup): Promise<void> {
   const devices = openDevices(setup);
   if (devices === null) return;
-  const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs() });
+  const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs(), timersPerAdvance: TIMERS_PER_ROUND });
   const ownVips = setup.ownVips ? new OwnVips() : null;
   const guard = new GuardPredicate();
   const sink = new DeviceSink(devices, { guard, answerer: ownVips, onResolve: (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }) });
@@ -57,11 +60,12 @@ async function run(setup: WorkerSetup): Promise<void> {
   const posted = new Int32Array(setup.posted);
   let seen = 0;
   report({ kind: 'ready' });
-  while (requests.closing === null) {
+  for (;;) {
     const count = Atomics.load(posted, 0);
     if (count !== seen) {
       seen = count;
       drain(setup, requests);
+      if (requests.closing !== null) break;
     }
     const idleMs = loop.round();
     if (requests.slice()) continue;
@@ -70,7 +74,7 @@ async function run(setup: WorkerSetup): Promise<void> {
     if (slept !== null) await slept;
   }
   for (const { device } of devices) device.close();
-  report({ kind: 'done', id: requests.closing });
+  report({ kind: 'done', id: requests.closing! });
   // NB: not the event loop's end: pcap sessions would keep it alive.
   process.exit(0);
 }
