@@ -15,6 +15,7 @@ import { type ConnectionRecord, type DataplaneStats, type Stats, ZERO_STATS } fr
 import { SYSCTLS, type SysctlName } from '../../lib/model/sysctl.ts';
 import { isSchedulerName } from '../../lib/schedulers/names.ts';
 import { goldenRoot } from './golden-root.ts';
+import { RefreshedCounters } from './refreshed-counters.ts';
 import type { GoldenWorld } from './golden-world.ts';
 
 export interface CommandStep { readonly argv: readonly string[]; readonly stdin?: string; readonly user?: string; readonly counters?: Readonly<Record<string, string>> }
@@ -30,12 +31,13 @@ export class GoldenControl {
   readonly #world: GoldenWorld;
   // The recorded kernel was built without twos.
   readonly #table = new ServiceTable({ hasScheduler: (name) => name !== 'twos' && isSchedulerName(name) });
-  readonly #link: InProcessLink;
+  readonly #link: RefreshedCounters;
   readonly #controller: Controller;
 
   constructor(world: GoldenWorld) {
     this.#world = world;
-    this.#link = new InProcessLink(world.dataplane, () => world.nowMs, world.sink);
+    this.#link = new RefreshedCounters(new InProcessLink(world.dataplane, () => world.nowMs, world.sink));
+    world.onRefresh = (live) => this.#link.refresh(live);
     this.#table.useNetwork(world.network.state());
     this.#controller = new Controller({
       table: this.#table, link: this.#link,

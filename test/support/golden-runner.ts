@@ -1,6 +1,6 @@
 /** Plays and compares every case of a set of folders; says what passed and what did not. The command line is golden-cli.ts, the test golden.test.ts. */
 import path from 'node:path';
-import { findGoldenFolders, type GoldenCase, readGoldenCase } from './golden-case.ts';
+import { findGoldenFolders, type GoldenCase, type GoldenFolder, readGoldenCase } from './golden-case.ts';
 import { compareCases, type Difference } from './golden-compare.ts';
 import { playCase, PlayError } from './golden-player.ts';
 
@@ -32,7 +32,7 @@ const EXCEPTIONS: readonly { readonly holds: (golden: GoldenCase) => boolean; re
 
 export async function runGolden(targets: readonly string[], options: GoldenOptions = {}): Promise<FolderResult[]> {
   const results: FolderResult[] = [];
-  for (const folder of targets.flatMap(findGoldenFolders)) {
+  for (const folder of merged(targets.flatMap(findGoldenFolders))) {
     const files = folder.files.filter((f) => options.only === undefined || path.basename(f, '.json') === options.only || path.basename(f, '.json').startsWith(options.only));
     if (!files.length) continue;
     const failed: CaseResult[] = [];
@@ -61,4 +61,16 @@ export async function runCase(golden: GoldenCase): Promise<CaseResult> {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return { id, title, golden, differences: [{ where, golden: 'played', ours: `threw ${cause instanceof Error ? cause.stack ?? cause.message : String(cause)}` }] };
   }
+}
+
+/** Files of one folder that were named one by one count as that folder. */
+function merged(folders: readonly GoldenFolder[]): GoldenFolder[] {
+  const byPlace = new Map<string, { name: string; files: string[] }>();
+  for (const { name, files } of folders) {
+    const place = path.dirname(path.resolve(files[0]!));
+    const known = byPlace.get(place);
+    if (known) known.files.push(...files.filter((file) => !known.files.includes(file)));
+    else byPlace.set(place, { name, files: [...files] });
+  }
+  return [...byPlace.values()];
 }

@@ -4,9 +4,11 @@
  */
 import { Dataplane } from '../../lib/dataplane/dataplane.ts';
 import { FrameBurst, FrameMemory, type FrameSink, HEADROOM, INTERFACE_LOCAL } from '../../lib/wire/frame.ts';
+import type { DataplaneStats } from '../../lib/model/stats.ts';
 import type { GoldenTopology, OutFrame } from './golden-case.ts';
 import { HostNetwork } from './host-network.ts';
 import { HostStack } from './host-stack.ts';
+import { FIRST_REFRESH_SEC, REFRESH_EVERY_SEC } from './refreshed-counters.ts';
 
 /** Virtual time at which a case begins; not 0, so that "never" and "at the beginning" differ. */
 const START_MS = 1_000_000;
@@ -19,6 +21,9 @@ export class GoldenWorld {
   readonly host: HostStack;
   readonly dataplane: Dataplane;
   nowMs = START_MS;
+  /** Called whenever the recorded director's estimator ran. */
+  onRefresh: (live: DataplaneStats) => void = () => {};
+  #nextRefreshMs = START_MS + FIRST_REFRESH_SEC * 1000;
   readonly #burst = new FrameBurst(new FrameMemory(new ArrayBuffer(1 << 18)));
   #out: OutFrame[] = [];
   /** What the director handed to the host during a burst; handled after it, because the host's answers are bursts of their own. */
@@ -70,8 +75,12 @@ export class GoldenWorld {
       this.#settle();
       const hostMs = this.host.advance(this.nowMs);
       this.#settle();
+      while (this.#nextRefreshMs <= this.nowMs) {
+        this.onRefresh(this.dataplane.stats());
+        this.#nextRefreshMs += REFRESH_EVERY_SEC * 1000;
+      }
       if (this.nowMs >= targetMs) return;
-      this.nowMs = Math.min(targetMs, hostMs > this.nowMs ? hostMs : Infinity, this.nowMs + Math.max(SMALLEST_STEP_MS, wantsMs));
+      this.nowMs = Math.min(targetMs, this.#nextRefreshMs, hostMs > this.nowMs ? hostMs : Infinity, this.nowMs + Math.max(SMALLEST_STEP_MS, wantsMs));
     }
   }
 
