@@ -34,7 +34,7 @@ const MANUAL: readonly (readonly [string, string?])[] = [
   ['ipvsadm -A -t [2001:db8::80]:80 -s rr'],
   ['ipvsadm -a -t [2001:db8::80]:80 -r [2001:db8::a0a0]:80 -m'],
   ['ipvsadm -A -f 2 -6'],
-  ['ipvsadm -a -f 2 -6 -r [2001:db8::a0a0] -g'],
+  ['ipvsadm -a -f 2 -6 -r [2001:db8::a0a0]:0 -g'],
   ['ipvsadm -A -t 10.0.0.1:80 -s rr'],
   ['ipvsadm -a -t 10.0.0.1:80 -r 192.168.11.1:80 -i --tun-type gue --tun-port 6078'],
   ['ipvsadm -a -t 10.0.0.1:80 -r 192.168.11.2:80 -g -w 50'],

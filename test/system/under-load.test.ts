@@ -16,7 +16,7 @@ for (const mode of ['nat', 'dr', 'tun'] as const) {
       await lab.command(['-A', ...virtual, '-s', 'rr']);
       for (const n of [0, 1, 2]) await lab.command(['-a', ...virtual, ...real(n), method]);
 
-      const durationMs = FULL ? 20_000 : 5_000;
+      const durationMs = FULL ? 20_000 : 4_000;
       const load = lab.send({ kind: 'echo', address: vip4, port: ECHO_PORT, count: 30, durationMs, intervalMs: 20 });
       const started = Date.now();
       await sleep(700);
