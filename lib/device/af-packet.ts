@@ -74,7 +74,6 @@ export interface PacketDeviceOptions {
 export class PacketDevice implements Device {
   readonly kind = 'packet';
   readonly name: string;
-  readonly ifindex: number;
   readonly pollFds: readonly number[];
   readonly burst: FrameBurst;
   /** Frames in the ring after rounding, or after the kernel had less memory than asked for. */
@@ -91,6 +90,7 @@ export class PacketDevice implements Device {
   readonly #statisticsBytes = new Uint8Array(this.#statistics.buffer);
   readonly #error = new Uint8Array(4);
   readonly #counters: DeviceCounters = { received: 0, transmitted: 0, receiveDrops: 0, transmitDrops: 0 };
+  #ifindex: number;
   #head = 0;
   #taken = 0;
   #staged = 0;
@@ -100,15 +100,15 @@ export class PacketDevice implements Device {
     const problem = nativeProblem();
     if (problem !== null) throw new LvsError('Unsupported', problem);
     this.name = name;
-    this.ifindex = ifindexOf(name);
-    if (this.ifindex === 0) throw new LvsError('NoSuchDevice', `no interface named ${name}: "ip link" lists them`);
+    this.#ifindex = ifindexOf(name);
+    if (this.#ifindex === 0) throw new LvsError('NoSuchDevice', `no interface named ${name}: "ip link" lists them`);
     this.#rx = openSocket();
     try {
       requireEthernet(name);
       this.ringFrames = openRing(this.#rx, options.ringFrames ?? 510);
       this.#ring = mapDescriptor(this.#rx, this.ringFrames * FRAME_SIZE);
-      bind(this.#rx, sockaddrLl(ETH_P_ALL, this.ifindex));
-      this.#tx = openSender(this.ifindex);
+      bind(this.#rx, sockaddrLl(ETH_P_ALL, this.#ifindex));
+      this.#tx = openSender(this.#ifindex);
     } catch (error) {
       closeFd(this.#rx);
       throw explained(error, name);
@@ -119,6 +119,11 @@ export class PacketDevice implements Device {
     this.#stagingMemory = new FrameMemory(this.#staging.buffer, this.#staging.address);
     this.burst = new FrameBurst(this.#memory);
     this.pollFds = [this.#rx];
+  }
+
+  /** Kernel index of the interface it is bound to. */
+  get ifindex(): number {
+    return this.#ifindex;
   }
 
   /** Reading them asks the kernel for its drop count. */
@@ -204,6 +209,13 @@ export class PacketDevice implements Device {
       at = at + 1 === this.ringFrames ? 0 : at + 1;
     }
     this.#taken = 0;
+  }
+
+  /** The interface came back under its name, with another kernel index: receive from and send to that one. */
+  rebind(ifindex: number): void {
+    bind(this.#rx, sockaddrLl(ETH_P_ALL, ifindex));
+    bind(this.#tx, sockaddrLl(0, ifindex));
+    this.#ifindex = ifindex;
   }
 
   close(): void {

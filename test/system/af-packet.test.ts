@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { PacketDevice } from '../../lib/device/af-packet.ts';
+import { FrameMemory, MAX_BURST } from '../../lib/wire/frame.ts';
+import { enterNetworkNamespace, ifindexOf, poll } from '../../native-shims/index.ts';
 import { Namespaces, nextLine, skipReason } from './device-namespaces.ts';
 
 const bridgeProgram = fileURLToPath(new URL('./device-bridge.js', import.meta.url));
@@ -73,4 +76,130 @@ t.test('frames from memory without an address are copied and arrive whole', { sk
   const { sent, got, errors } = await download('on', ['copy']);
   t.equal(got, sent);
   t.equal(errors, '0');
+});
+
+t.test('two devices on one veth pair', { skip: skipReason }, async (t) => {
+  const net = new Namespaces();
+  const [m, s] = ['m', 's'].map((name) => net.add(name)) as [string, string];
+  // No router solicitations and the like: only our own frames.
+  for (const ns of [m, s]) net.run(ns, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
+  net.link(m, 'l0', s, 's0');
+  const macOf = (ns: string, name: string): number[] => /ether (\S+)/.exec(net.ip(ns, `link show ${name}`))![1]!.split(':').map((byte) => parseInt(byte, 16));
+  enterNetworkNamespace(`/run/netns/${s}`);
+  const there = new PacketDevice('s0', { ringFrames: 15 });
+  enterNetworkNamespace(`/run/netns/${m}`);
+  const here = new PacketDevice('l0', { ringFrames: 20 });
+  t.teardown(() => {
+    for (const device of [here, there]) {
+      device.close();
+      device.close();
+    }
+    net.close();
+  });
+  const memory = new FrameMemory(new ArrayBuffer(8192));
+  const send = (device: PacketDevice, destination: readonly number[], rest: readonly number[], len = 60): void => {
+    memory.u8.fill(0);
+    memory.u8.set([...destination, 2, 0, 0, 0, 0, 9, ...rest], 130);
+    device.transmit(memory, 130, len, 0);
+  };
+  const IPV4 = [8, 0, 0x45];
+  const taken = (device: PacketDevice): number => {
+    const count = device.receive(device.burst);
+    device.recycle();
+    return count;
+  };
+
+  t.test('the ring is as long as asked for, in whole blocks', async (t) => {
+    t.same([here.ringFrames, there.ringFrames], [30, 15]);
+    t.equal(here.ifindex, ifindexOf('l0'));
+  });
+
+  t.test('a frame arrives as it was sent, at 2 modulo 4, and not at its sender', async (t) => {
+    send(here, macOf(s, 's0'), [...IPV4, 1, 2, 3]);
+    here.flush();
+    t.same(poll(there.pollFds, 1000), [1]);
+    t.equal(there.receive(there.burst), 1);
+    const off = there.burst.off[0]!;
+    t.equal(off % 4, 2);
+    t.same([there.burst.len[0], there.burst.offload[0]], [60, 0]);
+    t.same(there.burst.memory.u8.slice(off, off + 60), memory.u8.slice(130, 190));
+    there.recycle();
+    t.equal(taken(here), 0);
+  });
+
+  t.test('frames for other stations and for VLAN interfaces are left alone, priority-tagged and broadcast ones are not', async (t) => {
+    net.ip(s, 'link set s0 promisc on');
+    send(here, [2, 0, 0, 0, 0, 77], IPV4);
+    send(here, macOf(s, 's0'), [0x81, 0, 0, 5, ...IPV4]);
+    send(here, macOf(s, 's0'), [0x81, 0, 0x20, 0, ...IPV4]);
+    send(here, [255, 255, 255, 255, 255, 255], [8, 6]);
+    here.flush();
+    t.equal(there.receive(there.burst), 2);
+    t.equal(there.burst.len[0], 56, 'the tag is off');
+    there.recycle();
+  });
+
+  t.test('a frame above the MTU is refused and counted, the one behind it is sent', async (t) => {
+    const before = here.counters.transmitDrops;
+    send(here, macOf(s, 's0'), IPV4, 3000);
+    send(here, macOf(s, 's0'), IPV4);
+    here.flush();
+    t.equal(here.counters.transmitDrops - before, 1);
+    t.equal(taken(there), 1);
+  });
+
+  t.test('a full ring loses frames, says how many, and goes on afterwards', async (t) => {
+    for (let i = 0; i < 40; i++) send(here, macOf(s, 's0'), IPV4);
+    here.flush();
+    t.equal(there.receive(there.burst), 15);
+    t.equal(there.receive(there.burst), 0, 'frames in use are not handed out twice');
+    t.equal(there.counters.receiveDrops, 25);
+    there.recycle();
+    for (let round = 0; round < 5; round++) {
+      for (let i = 0; i < 10; i++) send(here, macOf(s, 's0'), IPV4);
+      here.flush();
+      t.equal(taken(there), 10);
+    }
+  });
+
+  t.test('more frames than a send queue holds all go out', async (t) => {
+    const before = here.counters.transmitted;
+    for (let i = 0; i < 3 * MAX_BURST; i++) send(here, [2, 0, 0, 0, 0, 77], IPV4, 1514);
+    here.flush();
+    t.equal(here.counters.transmitted - before, 3 * MAX_BURST);
+    taken(there);
+  });
+
+  t.test('a link that goes down does not keep poll awake, and works when it is up again', async (t) => {
+    while (taken(here) > 0);
+    net.ip(m, 'link set l0 down');
+    taken(here);
+    t.same(poll(here.pollFds, 0), [0]);
+    net.ip(m, 'link set l0 up');
+    taken(here);
+    send(there, macOf(m, 'l0'), IPV4);
+    there.flush();
+    t.equal(taken(here), 1);
+  });
+
+  t.test('an interface that was made anew is followed', async (t) => {
+    net.ip(m, 'link del l0');
+    taken(here);
+    t.same(poll(here.pollFds, 0), [0]);
+    net.link(m, 'l0', s, 's0');
+    here.rebind(ifindexOf('l0'));
+    enterNetworkNamespace(`/run/netns/${s}`);
+    there.rebind(ifindexOf('s0'));
+    enterNetworkNamespace(`/run/netns/${m}`);
+    while (taken(there) > 0);
+    send(here, macOf(s, 's0'), IPV4);
+    here.flush();
+    t.equal(taken(there), 1);
+    t.equal(here.ifindex, ifindexOf('l0'));
+  });
+
+  t.test('what cannot be opened is refused in one line', async (t) => {
+    t.throws(() => new PacketDevice('nosuchif0'), { code: 'NoSuchDevice', message: 'no interface named nosuchif0: "ip link" lists them' });
+    t.throws(() => new PacketDevice('lo'), { code: 'Unsupported', message: /^lo is not an Ethernet interface/ });
+  });
 });
