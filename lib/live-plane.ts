@@ -16,7 +16,9 @@ import { InterfaceLock } from './control/interface-lock.ts';
 import type { Log } from './control/log.ts';
 import { WorkerLink, type WakeSignal } from './control/workers.ts';
 import type { Guard } from './device/guard.ts';
+import { openLocalInterface, type LocalInterface } from './device/local-interface.ts';
 import { NetworkWatch, watchNetwork } from './device/netlink-watch.ts';
+import { Offloads } from './device/offloads.ts';
 import { openGuard } from './device/open-guard.ts';
 import { chooseInterfaces } from './live-interfaces.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
@@ -31,6 +33,9 @@ import type { DeviceReport } from './model/worker-message.ts';
 
 /** Destinations are looked up in the routes once after a burst of commands. */
 const KEEP_ALIVE_DELAY_MS = 20;
+
+/** In one network namespace, each on interfaces of its own. */
+const MOST_DAEMONS = 32;
 
 export interface LivePlaneOptions {
   readonly device: 'packet' | 'pcap';
@@ -55,6 +60,7 @@ export class LivePlane implements DataplaneLink {
   #names: readonly string[] = [];
   #watch: NetworkWatch | null = null;
   #guard: Guard | null = null;
+  readonly #offloads = new Offloads();
   #worker: WorkerLink | null = null;
   #keepAliveTimer: NodeJS.Timeout | null = null;
   /** Batches go through guard and worker one after the other. */
@@ -118,6 +124,7 @@ export class LivePlane implements DataplaneLink {
     // The guard goes last: without it the host would answer what the data plane still receives.
     await this.#worker?.close();
     this.#guard?.close();
+    this.#offloads.restore();
     await Promise.all(this.#locks.map((lock) => lock.release()));
   }
 
@@ -127,21 +134,39 @@ export class LivePlane implements DataplaneLink {
   }
 
   async #start(): Promise<void> {
-    const { interfaces, device, maxConnections, connTabSize, ownVips, onFailure } = this.#options;
+    const { interfaces, device, maxConnections, connTabSize, ownVips, log, onFailure } = this.#options;
     const watch = watchNetwork({}, (state) => this.#networkChanged(state), (neighbour) => this.#tell([{ op: 'neighbour', neighbour }]));
     this.#watch = watch;
     const chosen = chooseInterfaces(watch.state, interfaces);
     this.#names = chosen.map(({ name }) => name);
     for (const { name, ifindex } of chosen) this.#locks.push(await InterfaceLock.take(name, ifindex));
     watch.setAttached(this.#names);
+    const local = this.#openLocal();
     this.#worker = await WorkerLink.start({
-      file: workerFile(), device, interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name })), maxConnections, connTabSize, ownVips,
+      file: workerFile(), device, interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name })), maxConnections, connTabSize, ownVips, local,
       wake: wakeSignal(), onCrash: onFailure, onResolve: (interfaceIdx, address) => watch.resolveNeighbour(interfaceIdx, address),
     });
-    const { guard, line } = openGuard();
+    for (const name of this.#names) for (const line of this.#offloads.prepare(name)) log.info(line, { interface: name });
+    const { guard, line } = openGuard({ redirectTo: local?.ifindex ?? 0 });
     this.#guard = guard;
-    this.#options.log[guard.kind === 'none' ? 'warn' : 'debug'](line);
+    log[guard.kind === 'none' ? 'warn' : 'debug'](line);
     await this.#apply([{ op: 'network', state: watch.state }]);
+  }
+
+  /** Without a way into the host's stack all works but the local node. */
+  #openLocal(): LocalInterface | null {
+    for (let number = 0; ; number++) {
+      try {
+        return openLocalInterface(`tsipvs${number}`);
+      } catch (error) {
+        if (!(error instanceof LvsError)) throw error;
+        // The name belongs to a daemon on other interfaces of this network namespace.
+        if (error.code === 'DaemonRunning' && number < MOST_DAEMONS) continue;
+        if (error.code === 'Permission') throw error;
+        this.#options.log.warn(`${error.message}: real servers on this host (local node) cannot be reached`);
+        return null;
+      }
+    }
   }
 
   async #apply(edits: readonly TableEdit[]): Promise<void> {

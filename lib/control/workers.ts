@@ -58,7 +58,7 @@ export class WorkerLink implements DataplaneLink {
     this.#posted = new Int32Array(posted);
     const setup: WorkerSetup = {
       device: options.device, interfaces: options.interfaces, maxConnections: options.maxConnections, connTabSize: options.connTabSize,
-      ownVips: options.ownVips, wakeFd: options.wake.fd, posted, requests: channel.port2,
+      ownVips: options.ownVips, local: options.local, wakeFd: options.wake.fd, posted, requests: channel.port2,
     };
     this.#worker = new Worker(options.file, { workerData: setup, transferList: [channel.port2], name: 'tsipvs dataplane' });
     this.#worker.on('message', (report: WorkerReport) => this.#receive(report));

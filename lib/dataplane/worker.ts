@@ -9,10 +9,12 @@ import { eventfdClear, PollSet, watchReadable } from '../../native-shims/index.t
 import { PacketDevice } from '../device/af-packet.ts';
 import type { Device } from '../device/device.ts';
 import { GuardPredicate } from '../device/guard-predicate.ts';
+import { LocalInject } from '../device/local-inject.ts';
 import { PcapDevice } from '../device/pcap-live.ts';
 import { LvsError } from '../model/errors.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { WorkerReport, WorkerRequest, WorkerSetup } from '../model/worker-message.ts';
+import { INTERFACE_LOCAL } from '../wire/frame.ts';
 import { Dataplane } from './dataplane.ts';
 import { DeviceSink, type AttachedDevice } from './device-sink.ts';
 import { Loop } from './loop.ts';
@@ -43,7 +45,8 @@ async function run(setup: WorkerSetup): Promise<void> {
   const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs(), timersPerAdvance: TIMERS_PER_ROUND });
   const ownVips = setup.ownVips ? new OwnVips() : null;
   const guard = new GuardPredicate();
-  const sink = new DeviceSink(devices, { guard, answerer: ownVips, onResolve: (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }) });
+  const host = devices.find(({ interfaceIdx }) => interfaceIdx === INTERFACE_LOCAL)?.device ?? null;
+  const sink = new DeviceSink(devices, { host, guard, answerer: ownVips, onResolve: (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }) });
   const loop = new Loop(dataplane, devices, sink, nowMs);
   const requests = new WorkerRequests(dataplane, {
     report, nowMs, longestBurstMs: () => loop.longestBurstMs,
@@ -83,6 +86,7 @@ async function run(setup: WorkerSetup): Promise<void> {
 function openDevices(setup: WorkerSetup): AttachedDevice[] | null {
   const devices: AttachedDevice[] = [];
   try {
+    if (setup.local !== null) devices.push({ interfaceIdx: INTERFACE_LOCAL, device: new LocalInject(setup.local.fd, setup.local.name) });
     for (const { index, name } of setup.interfaces) devices.push({ interfaceIdx: index, device: DEVICES[setup.device](name) });
     return devices;
   } catch (error) {

@@ -24,6 +24,8 @@ export interface WorkerSetup {
   readonly connTabSize: number;
   /** Answer ARP and Neighbour Discovery for service addresses that the host does not have. */
   readonly ownVips: boolean;
+  /** The way into the host's own stack (a TUN descriptor, which the worker takes over), or null without one. */
+  readonly local: { readonly fd: number; readonly name: string } | null;
   /** eventfd in the worker's poll set. */
   readonly wakeFd: number;
   /** One int32: requests posted so far. */

@@ -5,7 +5,7 @@ async function start(overrides: { interface?: string; signals?: string[]; crashe
   const { signals = [], crashes = [] } = overrides;
   return WorkerLink.start({
     file: new URL('./fake-worker.js', import.meta.url), device: 'packet', interfaces: [{ index: 0, ifindex: 2, name: overrides.interface ?? 'eth0' }],
-    maxConnections: 1024, connTabSize: 4096, ownVips: false,
+    maxConnections: 1024, connTabSize: 4096, ownVips: false, local: null,
     wake: { fd: 0, signal: () => signals.push('signal'), close: () => signals.push('close') },
     onResolve: (interfaceIdx, address) => signals.push(`resolve ${interfaceIdx} ${address}`),
     onCrash: (reason) => crashes.push(reason),
