@@ -79,7 +79,7 @@ export class Walk {
       this.transmitted++;
     } else if (verdict === PASS) {
       this.passed++;
-      sink.pass(interfaceIdx, p.memory, p.off, p.memory === memory ? len : p.l3End - p.off, p.offload);
+      sink.pass(interfaceIdx, p.memory, p.off, p.memory === memory ? len : p.l3End - p.off, p.offload, p.reassembledMax !== 0);
     } else if (verdict === DELIVER) {
       sink.deliver(interfaceIdx, p.memory, p.off, p.memory === memory ? len : p.l3End - p.off, p.offload);
     }

@@ -3,14 +3,21 @@
  * receive ring at flush().
  *
  * PASS is a no-op for a frame that the host's stack saw anyway. Only when the guard kept it from the host (it looked like ours
- * until the walk said otherwise) is it given back, through the same device that delivers to the local node.
+ * until the walk said otherwise) is it given back, through the same device that delivers to the local node. A frame that the host itself
+ * sends and the guard redirected to us, because it could be an answer of a local node, is sent on when it is none.
  */
 import type { Device } from '../device/device.ts';
-import type { FrameMemory, FrameSink } from '../wire/frame.ts';
+import { INTERFACE_LOCAL, type FrameMemory, type FrameSink } from '../wire/frame.ts';
 
 /** Whether the guard keeps this frame from the host's stack; the same predicate that its eBPF program evaluates. */
 export interface GuardPredicate {
-  takes(interfaceIdx: number, memory: FrameMemory, off: number, len: number): boolean;
+  takes(interfaceIdx: number, memory: FrameMemory, off: number, len: number, wasFragmented?: boolean): boolean;
+}
+
+/** Where the host's own frames go (Network). */
+export interface HostRoutes {
+  route(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): number;
+  send(hop: number, memory: FrameMemory, l3Off: number, l3End: number, offload: number, sink: FrameSink): void;
 }
 
 /** Answers for addresses that the host does not have (OwnVips). */
@@ -29,6 +36,7 @@ export interface DeviceSinkOptions {
   readonly host?: Device | null;
   readonly guard?: GuardPredicate | null;
   readonly answerer?: Answerer | null;
+  readonly routes?: HostRoutes | null;
   readonly onResolve: (interfaceIdx: number, address: string) => void;
 }
 
@@ -41,6 +49,7 @@ export class DeviceSink implements FrameSink {
   readonly #host: Device | null;
   readonly #guard: GuardPredicate | null;
   readonly #answerer: Answerer | null;
+  readonly #routes: HostRoutes | null;
   readonly #onResolve: (interfaceIdx: number, address: string) => void;
 
   constructor(devices: readonly AttachedDevice[], options: DeviceSinkOptions) {
@@ -48,6 +57,7 @@ export class DeviceSink implements FrameSink {
     this.#host = options.host ?? null;
     this.#guard = options.guard ?? null;
     this.#answerer = options.answerer ?? null;
+    this.#routes = options.routes ?? null;
     this.#onResolve = options.onResolve;
   }
 
@@ -57,9 +67,13 @@ export class DeviceSink implements FrameSink {
     else device.transmit(memory, off, len, offload);
   }
 
-  pass(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number): void {
+  pass(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number, wasFragmented = false): void {
+    if (interfaceIdx === INTERFACE_LOCAL) {
+      this.#sendForHost(memory, off, len, offload);
+      return;
+    }
     if (this.#answerer !== null && this.#answerer.answer(interfaceIdx, memory, off, len, this)) return;
-    if (this.#guard === null || !this.#guard.takes(interfaceIdx, memory, off, len)) return;
+    if (this.#guard === null || !this.#guard.takes(interfaceIdx, memory, off, len, wasFragmented)) return;
     this.returned++;
     this.deliver(interfaceIdx, memory, off, len, offload);
   }
@@ -71,5 +85,17 @@ export class DeviceSink implements FrameSink {
 
   resolve(interfaceIdx: number, address: string): void {
     this.#onResolve(interfaceIdx, address);
+  }
+
+  /** NB: by the routes the data plane knows, not by the host's own choice, which the redirect has lost. */
+  #sendForHost(memory: FrameMemory, off: number, len: number, offload: number): void {
+    const l3Off = off + 14;
+    const family = memory.u8[l3Off]! >> 4 === 6 ? 6 : 4;
+    const at = (l3Off >> 2) + (family === 4 ? 4 : 6);
+    const { i32 } = memory;
+    const hop = this.#routes === null ? -1
+      : family === 4 ? this.#routes.route(4, i32[at]!, 0, 0, 0) : this.#routes.route(6, i32[at]!, i32[at + 1]!, i32[at + 2]!, i32[at + 3]!);
+    if (hop < 0) this.lost++;
+    else this.#routes!.send(hop, memory, l3Off, off + len, offload, this);
   }
 }

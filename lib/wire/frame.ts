@@ -64,8 +64,9 @@ export class FrameBurst {
 export interface FrameSink {
   /** Send out of an interface. HEADROOM bytes before `off` may be overwritten by the sink. */
   transmit(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number): void;
-  /** Not ours: the host's stack keeps it (or gets it back, if the guard would have taken it). The frame is unchanged. */
-  pass(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number): void;
+  /** Not ours: the host's stack keeps it (or gets it back, if the guard would have taken it). The frame is unchanged, unless it was
+   *  put together from fragments (`wasFragmented`). From INTERFACE_LOCAL: the host sends it as it is. */
+  pass(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number, wasFragmented?: boolean): void;
   /** For the local node: give this (perhaps rewritten) frame to the host's stack. */
   deliver(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number): void;
   /** A next hop without known MAC address: ask the kernel to resolve it. Rate-limited by the caller. */

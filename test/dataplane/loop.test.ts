@@ -68,6 +68,24 @@ t.test('a passed frame goes back to the host only if the guard had taken it', as
   t.equal(sink.returned, 1);
 });
 
+t.test('what the host sends and is no answer of a local node goes on by the routes', async (t) => {
+  const notes: string[] = [];
+  const memory = new FrameMemory(new ArrayBuffer(256));
+  memory.u8.set([0x45, ...new Array<number>(15).fill(0), 203, 0, 113, 7], 16);
+  const sink = new DeviceSink([{ interfaceIdx: 4, device: new NotedDevice('four', notes) }], {
+    host: new NotedDevice('host', notes), guard: { takes: () => true }, onResolve: () => {},
+    routes: {
+      route: (family, w0) => (family === 4 && w0 === 0x077100cb ? 9 : -2),
+      send: (hop, frames, l3Off, l3End, offload, to) => { notes.push(`hop ${hop}`); to.transmit(4, frames, l3Off - 14, l3End - l3Off + 14, offload); },
+    },
+  });
+  sink.pass(INTERFACE_LOCAL, memory, 2, 60, 0);
+  t.same(notes, ['hop 9', 'four transmit 2 60']);
+  memory.u8[16] = 0x60;
+  sink.pass(INTERFACE_LOCAL, memory, 2, 60, 0);
+  t.equal(sink.lost, 1);
+});
+
 t.test('frames for nowhere are counted, not thrown', async (t) => {
   const sink = new DeviceSink([], { onResolve: () => {} });
   sink.transmit(3, MEMORY, 2, 60, 0);
