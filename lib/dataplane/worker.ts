@@ -12,6 +12,7 @@ import { GuardPredicate } from '../device/guard-predicate.ts';
 import { LocalInject } from '../device/local-inject.ts';
 import { PcapDevice } from '../device/pcap-live.ts';
 import { LvsError } from '../model/errors.ts';
+import type { NetworkState } from '../model/network-state.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { WorkerReport, WorkerRequest, WorkerSetup } from '../model/worker-message.ts';
 import { INTERFACE_LOCAL } from '../wire/frame.ts';
@@ -42,15 +43,16 @@ try {
 async function run(setup: WorkerSetup): Promise<void> {
   const devices = openDevices(setup);
   if (devices === null) return;
-  const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs(), timersPerAdvance: TIMERS_PER_ROUND });
+  const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs(), timersPerAdvance: TIMERS_PER_ROUND, limitIcmp: true });
   const ownVips = setup.ownVips ? new OwnVips() : null;
   const guard = new GuardPredicate();
   const host = devices.find(({ interfaceIdx }) => interfaceIdx === INTERFACE_LOCAL)?.device ?? null;
-  const sink = new DeviceSink(devices, { host, guard, answerer: ownVips, onResolve: (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }) });
+  const sink = new DeviceSink(devices, { host, guard, answerer: ownVips, routes: dataplane.network, onResolve: (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }) });
   const loop = new Loop(dataplane, devices, sink, nowMs);
   const requests = new WorkerRequests(dataplane, {
     report, nowMs, longestBurstMs: () => loop.longestBurstMs,
     onEdit: (edit: TableEdit) => {
+      if (edit.op === 'network') followInterfaces(devices, edit.state);
       guard.apply(edit);
       ownVips?.edit(edit, sink);
     },
@@ -94,6 +96,14 @@ function openDevices(setup: WorkerSetup): AttachedDevice[] | null {
     if (!(error instanceof LvsError)) throw error;
     report({ kind: 'refused', code: error.code, message: error.message });
     return null;
+  }
+}
+
+/** Interfaces that were made anew under their names. */
+function followInterfaces(devices: readonly AttachedDevice[], { interfaces }: NetworkState): void {
+  for (const { interfaceIdx, device } of devices) {
+    const ifindex = interfaces[interfaceIdx]?.ifindex ?? 0;
+    if (device instanceof PacketDevice && ifindex > 0 && ifindex !== device.ifindex) device.rebind(ifindex);
   }
 }
 

@@ -211,11 +211,17 @@ export class PacketDevice implements Device {
     this.#taken = 0;
   }
 
-  /** The interface came back under its name, with another kernel index: receive from and send to that one. */
-  rebind(ifindex: number): void {
-    bind(this.#rx, sockaddrLl(ETH_P_ALL, ifindex));
-    bind(this.#tx, sockaddrLl(0, ifindex));
+  /** The interface came back under its name, with another kernel index: receive from and send to that one. False if it is gone again. */
+  rebind(ifindex: number): boolean {
+    try {
+      bind(this.#rx, sockaddrLl(ETH_P_ALL, ifindex));
+      bind(this.#tx, sockaddrLl(0, ifindex));
+    } catch (error) {
+      if (!(error instanceof SystemCallError) || error.code !== 'ENODEV') throw error;
+      return false;
+    }
     this.#ifindex = ifindex;
+    return true;
   }
 
   close(): void {

@@ -188,7 +188,8 @@ t.test('two devices on one veth pair', { skip: skipReason }, async (t) => {
     taken(here);
     t.same(poll(here.pollFds, 0), [0]);
     net.link(m, 'l0', s, 's0');
-    here.rebind(ifindexOf('l0'));
+    t.equal(here.rebind(9999), false);
+    t.equal(here.rebind(ifindexOf('l0')), true);
     enterNetworkNamespace(`/run/netns/${s}`);
     there.rebind(ifindexOf('s0'));
     enterNetworkNamespace(`/run/netns/${m}`);
