@@ -28,7 +28,7 @@ def sched_case(seed):
             opts += ' -p %d' % r.choice([60, 360, 1000])
             if r.random() < 0.5:
                 opts += ' -M 255.255.255.0'
-        service = r.choice(['-t 192.0.2.10:80', '-t 192.0.2.10:80', '-u 192.0.2.10:53', '-t [2001:db8::10]:80', '--sctp-service 192.0.2.10:9'])
+        service = r.choice(['-t 192.0.2.10:80', '-t 192.0.2.10:80', '-u 192.0.2.10:53', '-t [2001:db8::10]:80', '-u 192.0.2.10:9'])
         if service.startswith('-t [') and '-M' in opts:
             opts = opts.replace('-M 255.255.255.0', '-M 64')
         walk(w, seed, sched, opts, service, r.choice(['-m', '-g', '-i']), n=70, thresholds='-p' not in opts)
