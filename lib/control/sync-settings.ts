@@ -3,7 +3,7 @@
  * start_sync_thread(). The daemons themselves are not here; this is what --start-daemon records and -L --daemon shows.
  */
 import { LvsError } from '../model/errors.ts';
-import type { NetworkState } from '../model/network-state.ts';
+import type { NetworkInterface, NetworkState } from '../model/network-state.ts';
 import type { SyncDaemon } from './api/message.ts';
 
 const DEFAULT_GROUP = '224.0.0.81';
@@ -42,6 +42,7 @@ export class SyncSettings {
     if (device === undefined) throw new LvsError('NoSuchDevice', `no interface ${daemon.interface} for the synchronisation daemon`);
     if (this.runs(daemon.role)) throw new LvsError('DaemonRunning', `a ${daemon.role} synchronisation daemon runs already`);
     const group = daemon.group || DEFAULT_GROUP;
+    if (daemon.role === 'master' && !canSendTo(group, device)) throw new LvsError('NetworkUnreachable', `no route to ${group} through ${daemon.interface}`);
     this.#daemons[daemon.role] = {
       ...daemon, group, maxLength: maxLength(daemon, group, device.mtu), port: daemon.port || DEFAULT_PORT, ttl: daemon.ttl || DEFAULT_TTL,
     };
@@ -51,6 +52,11 @@ export class SyncSettings {
     if (!this.runs(role)) throw new LvsError('NoDaemon', `no ${role} synchronisation daemon runs`);
     delete this.#daemons[role];
   }
+}
+
+/** The master connects its socket: not through an interface that is down, nor to IPv6 multicast through the loopback. */
+function canSendTo(group: string, device: NetworkInterface): boolean {
+  return device.up && !(device.name === 'lo' && group.includes(':'));
 }
 
 function maxLength(daemon: SyncDaemon, group: string, mtu: number): number {

@@ -80,6 +80,11 @@ export class WorkerLink implements DataplaneLink {
     if (edits.length > 0) await this.#ask({ op: 'apply', edits });
   }
 
+  /** The guard has let go of what was removed. */
+  async narrow(): Promise<void> {
+    await this.#ask({ op: 'narrow' });
+  }
+
   async stats(): Promise<DataplaneStats> {
     return (await this.#statsReport()).stats;
   }

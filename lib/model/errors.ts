@@ -4,7 +4,7 @@
  */
 export type LvsErrorCode =
   | 'ServiceExists' | 'NoSuchService' | 'ServiceNotDefined' | 'DestinationExists' | 'NoSuchDestination'
-  | 'NoScheduler' | 'DaemonRunning' | 'NoDaemon' | 'InvalidOperation' | 'OutOfRange' | 'NoSuchDevice' | 'NoMemory'
+  | 'NoScheduler' | 'DaemonRunning' | 'NoDaemon' | 'InvalidOperation' | 'OutOfRange' | 'NoSuchDevice' | 'NetworkUnreachable' | 'NoMemory'
   | 'BadRequest' | 'Unsupported' | 'NotRunning' | 'Permission' | 'Internal';
 
 export class LvsError extends Error {

@@ -333,6 +333,7 @@ function readGroup(text: string): string {
 }
 
 function readSchedulerFlags(draft: Draft): number {
+  if (draft.schedFlagsText === '') return 0;
   const scheduler = draft.scheduler || DEFAULT_SCHEDULER;
   let flags = 0;
   for (const name of draft.schedFlagsText.split(',').filter((word) => word !== '')) {

@@ -43,8 +43,9 @@ export async function readHost(text: string, names: NameResolver): Promise<strin
 
 /** inet_pton(AF_INET6), in canonical text; null when it is none. */
 export function readIpv6(text: string): string | null {
-  const parsed = parseAddress(text);
-  if (parsed?.family !== 6) return null;
+  // IPv6 has at least two colons; "192.0.2.10:80" has one, and comes by the thousand.
+  const parsed = text.indexOf(':') === text.lastIndexOf(':') ? null : parseAddress(text);
+  if (parsed === null) return null;
   const [w0, w1, w2, w3] = parsed.words;
   return formatAddress(6, w0!, w1!, w2!, w3!);
 }

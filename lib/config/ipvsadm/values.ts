@@ -16,6 +16,8 @@ export function leadingNumber(text: string): number {
   return digits === null ? 0 : Number(digits[0]);
 }
 
+/** The usual form: four decimal numbers, canonical already. */
+const DOTTED_QUAD = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$/;
 const PART = /^(0[xX][0-9a-fA-F]*|0[0-7]*|[1-9]\d*)$/;
 
 /**
@@ -23,6 +25,8 @@ const PART = /^(0[xX][0-9a-fA-F]*|0[0-7]*|[1-9]\d*)$/;
  * left; anything may follow after white space. Dotted quad, or null.
  */
 export function readIpv4(text: string): string | null {
+  // Fast path: thousands of rules are read at a time.
+  if (DOTTED_QUAD.test(text)) return text;
   const parts = text.split(/[ \t\n\v\f\r]/, 1)[0]!.split('.');
   if (parts.length > 4 || !parts.every((part) => PART.test(part))) return null;
   const values = parts.map((part) => (part === '0x' || part === '0X' ? 0 : part.length > 1 && part[0] === '0' && part[1]!.toLowerCase() !== 'x' ? parseInt(part, 8) : Number(part)));
