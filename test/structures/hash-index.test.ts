@@ -1,0 +1,66 @@
+import t from 'tap';
+import { HashIndex } from '../../lib/structures/hash-index.ts';
+import { hashWords } from '../../lib/structures/seeded-hash.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+
+const RECORDS = 40_000;
+
+function filled(): { records: Int32Array; index: HashIndex; hash: (record: number) => number; find: (record: number) => number } {
+  const records = new Int32Array(RECORDS * 16);
+  const random = new SeededRandom(3);
+  for (let record = 0; record < RECORDS; record++) {
+    for (let word = 0; word < 3; word++) records[record * 16 + word] = random.below(0x100000000) | 0;
+    records[record * 16 + 3] = 6;
+  }
+  const index = new HashIndex(records, 16);
+  const words = (record: number): [number, number, number, number] => [records[record * 16]!, records[record * 16 + 1]!, records[record * 16 + 2]!, records[record * 16 + 3]!];
+  const hash = (record: number): number => hashWords(42, ...words(record));
+  return { records, index, hash, find: (record) => index.lookup(hash(record), ...words(record)) };
+}
+
+t.test('growth under load loses nothing, and no step carries more than a few slots', async (t) => {
+  const { index, hash, find } = filled();
+  let largestStep = 0;
+  for (let record = 0; record < RECORDS; record++) {
+    const pendingBefore = index.pendingSlots;
+    index.insert(hash(record), record);
+    if (pendingBefore > 0) largestStep = Math.max(largestStep, pendingBefore - index.pendingSlots);
+    if (record % 997 === 0) for (let each = 0; each <= record; each += 101) if (find(each) !== each) t.fail(`record ${each} lost at ${record}`);
+  }
+  for (let record = 0; record < RECORDS; record++) if (find(record) !== record) t.fail(`record ${record} lost`);
+  t.equal(index.count, RECORDS);
+  t.ok(largestStep <= 8, `largest step ${largestStep}`);
+  t.ok(index.capacity >= 2 * RECORDS, 'at most half full');
+});
+
+t.test('a random mix of insertions and removals, growth included, leaves exactly what was not removed', async (t) => {
+  const { index, hash, find } = filled();
+  const random = new SeededRandom(5);
+  const present = new Set<number>();
+  for (let step = 0; step < 120_000; step++) {
+    const record = random.below(RECORDS);
+    if (present.has(record)) {
+      if (!index.remove(hash(record), record)) t.fail(`record ${record} could not be removed`);
+      present.delete(record);
+    } else if (random.chance(0.7)) {
+      index.insert(hash(record), record);
+      present.add(record);
+    }
+    if (random.chance(0.1)) index.migrate(3);
+  }
+  for (let record = 0; record < RECORDS; record++) if (find(record) !== (present.has(record) ? record : -1)) t.fail(`record ${record}`);
+  t.equal(index.count, present.size);
+});
+
+t.test('of two records with one key the later is found, and the earlier again when that is gone', async (t) => {
+  const records = new Int32Array(4 * 16);
+  for (const record of [0, 1, 2]) records.set([1, 2, 3, 4], record * 16);
+  const index = new HashIndex(records, 16);
+  for (const record of [0, 1, 2]) index.insert(77, record);
+  t.equal(index.lookup(77, 1, 2, 3, 4), 2);
+  index.remove(77, 2);
+  t.equal(index.lookup(77, 1, 2, 3, 4), 1);
+  index.remove(77, 0);
+  t.equal(index.lookup(77, 1, 2, 3, 4), 1);
+  t.equal(index.remove(77, 0), false);
+});
