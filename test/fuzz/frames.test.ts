@@ -33,7 +33,7 @@ class Recorder implements FrameSink {
     this.effects.push({ kind, interfaceIdx, bytes: Buffer.from(memory.u8.subarray(off, off + len)), offload, wasFragmented });
   }
   transmit(...args: Parameters<FrameSink['transmit']>): void { this.#note('transmit', ...args); }
-  pass(...[interfaceIdx, memory, off, len, offload]: Parameters<FrameSink['pass']>): void { this.#note('pass', interfaceIdx, memory, off, len, offload); }
+  pass(...args: Parameters<FrameSink['pass']>): void { this.#note('pass', ...args); }
   deliver(...args: Parameters<FrameSink['deliver']>): void { this.#note('deliver', ...args); }
   resolve(): void {}
   take(): Effect[] { return this.effects.splice(0); }
