@@ -161,7 +161,7 @@ class Walk:
                 self.w.vs(self.r.choice(['-Lnc', '-Ln', '-Lnc', '-Sn']))
             elif waits < 1:
                 waits += 1
-                self.w.wait(1100)       # beyond every timeout: the table is empty afterwards
+                self.w.wait(1500)       # beyond every timeout, of removed servers too: all is forgotten afterwards
                 for x in self.flows:
                     x[2]['n'] = None
         self.w.vs('-Lnc')
