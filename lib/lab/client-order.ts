@@ -1,9 +1,9 @@
 /** What the laboratory's client process is asked to do, and what it reports: one JSON argument, one JSON line. */
 export interface ClientOrder {
-  readonly kind: 'http' | 'udp' | 'download' | 'echo';
+  readonly kind: 'http' | 'udp' | 'download' | 'upload' | 'echo';
   readonly address: string;
   readonly port: number;
-  /** Requests (http, udp), bytes (download), or connections held open (echo). */
+  /** Requests (http, udp), bytes (download, upload), or connections held open (echo). */
   readonly count: number;
   readonly concurrency?: number;
   /**
@@ -25,6 +25,7 @@ export interface ClientResult {
   /** echo: connections that lost something, by the server they were on. */
   readonly brokenByServer?: Record<string, number>;
   readonly messages?: number;
+  /** Of what arrived: here (download) or, as it reports, at the server (upload). */
   readonly sha256?: string;
   readonly bytes?: number;
   readonly elapsedMs: number;

@@ -6,8 +6,10 @@
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { createHash } from 'node:crypto';
-import { get } from 'node:http';
+import { get, request } from 'node:http';
+import { Readable } from 'node:stream';
 import type { ClientOrder, ClientResult } from './client-order.ts';
+import { BLOCK_BYTES, reproducibleBytes } from './reproducible-bytes.ts';
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 
@@ -18,13 +20,13 @@ function sourcePort(order: ClientOrder, n: number): number {
 
 function httpRequest(order: ClientOrder, n: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const request = get({ host: order.address, port: order.port, path: '/', localPort: sourcePort(order, n), agent: false, headers: { connection: 'close' }, timeout: order.timeoutMs ?? DEFAULT_TIMEOUT_MS }, (response) => {
+    const asking = get({ host: order.address, port: order.port, path: '/', localPort: sourcePort(order, n), agent: false, headers: { connection: 'close' }, timeout: order.timeoutMs ?? DEFAULT_TIMEOUT_MS }, (response) => {
       response.resume();
       response.on('end', () => resolve(String(response.headers['x-server'])));
       response.on('error', reject);
     });
-    request.on('timeout', () => request.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })));
-    request.on('error', reject);
+    asking.on('timeout', () => asking.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })));
+    asking.on('error', reject);
   });
 }
 
@@ -47,13 +49,32 @@ function download(order: ClientOrder): Promise<{ server: string; sha256: string;
   return new Promise((resolve, reject) => {
     const hash = createHash('sha256');
     let bytes = 0;
-    const request = get({ host: order.address, port: order.port, path: `/bytes/${order.count}`, agent: false, timeout: order.timeoutMs ?? DEFAULT_TIMEOUT_MS }, (response) => {
+    const asking = get({ host: order.address, port: order.port, path: `/bytes/${order.count}`, agent: false, timeout: order.timeoutMs ?? DEFAULT_TIMEOUT_MS }, (response) => {
       response.on('data', (chunk: Buffer) => { hash.update(chunk); bytes += chunk.length; });
       response.on('end', () => resolve({ server: String(response.headers['x-server']), sha256: hash.digest('hex'), bytes }));
       response.on('error', reject);
     });
-    request.on('timeout', () => request.destroy(Object.assign(new Error('stalled'), { code: 'STALLED' })));
-    request.on('error', reject);
+    asking.on('timeout', () => asking.destroy(Object.assign(new Error('stalled'), { code: 'STALLED' })));
+    asking.on('error', reject);
+  });
+}
+
+function upload(order: ClientOrder): Promise<{ server: string; sha256: string; bytes: number }> {
+  return new Promise((resolve, reject) => {
+    const sending = request({
+      host: order.address, port: order.port, method: 'POST', path: '/', agent: false, headers: { 'content-length': order.count }, timeout: order.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => { text += chunk.toString('latin1'); });
+      response.on('end', () => {
+        const [sha256 = '', bytes = ''] = text.trim().split(' ');
+        resolve({ server: String(response.headers['x-server']), sha256, bytes: Number(bytes) });
+      });
+      response.on('error', reject);
+    });
+    sending.on('timeout', () => sending.destroy(Object.assign(new Error('stalled'), { code: 'STALLED' })));
+    sending.on('error', reject);
+    Readable.from(reproducibleBytes(order.count), { objectMode: false, highWaterMark: BLOCK_BYTES }).pipe(sending);
   });
 }
 
@@ -107,9 +128,9 @@ async function carryOut(order: ClientOrder): Promise<ClientResult> {
   const answers: Record<string, number> = {}, failures: Record<string, number> = {};
   const startedMs = Date.now();
   const fail = (error: NodeJS.ErrnoException): void => count(failures, error.code ?? error.message);
-  if (order.kind === 'download') {
+  if (order.kind === 'download' || order.kind === 'upload') {
     try {
-      const { server, sha256, bytes } = await download(order);
+      const { server, sha256, bytes } = await (order.kind === 'upload' ? upload(order) : download(order));
       count(answers, server);
       return { answers, failures, sha256, bytes, elapsedMs: Date.now() - startedMs };
     } catch (error) { fail(error as NodeJS.ErrnoException); }

@@ -1,12 +1,13 @@
 /**
  * The laboratory's real server: a tiny HTTP server that says who it is, with TCP and UDP echo. One process a server, no dependency.
  *   node server-process.js NAME UDP_ADDRESS...
- * GET / says who answered whom; GET /bytes/N sends N reproducible bytes. UDP is bound to each address apart, because an answer from a
+ * GET / says who answered whom; GET /bytes/N sends N reproducible bytes; POST says what arrived. UDP is bound to each address apart, because an answer from a
  * wildcard socket would leave with the server's own address instead of the VIP: the classic trap of UDP under direct routing.
  */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { createSocket } from 'node:dgram';
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { BLOCK_BYTES, reproducibleBytes } from './reproducible-bytes.ts';
 import { ECHO_PORT, HTTP_PORT } from './topology.ts';
@@ -14,6 +15,13 @@ import { ECHO_PORT, HTTP_PORT } from './topology.ts';
 function answer(name: string, request: IncomingMessage, response: ServerResponse): void {
   const size = /^\/bytes\/(\d{1,10})$/.exec(request.url ?? '');
   response.setHeader('x-server', name);
+  if (request.method === 'POST') {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => { hash.update(chunk); bytes += chunk.length; });
+    request.on('end', () => response.end(`${hash.digest('hex')} ${bytes}\n`));
+    return;
+  }
   if (size === null) {
     const { remoteAddress, remotePort, localAddress, localPort } = request.socket;
     request.resume();
