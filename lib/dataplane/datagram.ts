@@ -35,7 +35,7 @@ export class Datagram {
   largest = 0;
   largestWithDf = 0;
   ecnSeen = 0;
-  readonly header = new Uint8Array(Datagram.HEADER_MOST);
+  readonly header = new Uint8Array(Datagram.HEADER_MOST + 8);
   headerLength = 0;
   /** IPv6: what follows the fragment header. */
   nextHeader = 0;
@@ -76,8 +76,9 @@ export class Datagram {
     }
   }
 
+  /** The whole's header; behind it, for the sender's sake, IPv6's fragment header. */
   keepHeader(p: Packet, headerEnd: number): void {
     this.headerLength = headerEnd - p.l3Off;
-    this.header.set(p.memory.u8.subarray(p.l3Off, headerEnd));
+    this.header.set(p.memory.u8.subarray(p.l3Off, p.family === 6 ? headerEnd + 8 : headerEnd));
   }
 }

@@ -24,6 +24,8 @@ import { MarkClassifier } from './marks.ts';
 import { Network } from './network.ts';
 import { Packet } from './packet.ts';
 import { ProtocolTimeouts } from './protocol-timeouts.ts';
+import { answerUnresolved } from './related-icmp.ts';
+import { ConnectionsByQuote } from './related-connections.ts';
 import { ScratchRing } from './scratch-ring.ts';
 import { Services } from './services.ts';
 import { dataplaneStats } from './stats.ts';
@@ -85,6 +87,8 @@ export class Dataplane {
     };
     this.#fragments = new Fragments({ maxBytes: options.maxFragmentBytes ?? DEFAULT_FRAGMENT_BYTES, sizes: this.network.sizes, scratch, drops, random });
     this.#walk = new Walk(this.#core, this.#fragments);
+    const related = new ConnectionsByQuote(this.#core);
+    this.network.onUnresolved = (memory, l3Off, l3End) => answerUnresolved(memory, l3Off, l3End, related, this.#core);
     this.#nextEstimateMs = startMs + ESTIMATE_EVERY_MS;
     this.#nextDefenceMs = startMs + DEFENCE_EVERY_MS;
     this.#nextHousekeepingMs = startMs + HOUSEKEEPING_EVERY_MS;

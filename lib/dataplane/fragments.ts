@@ -12,6 +12,7 @@ import { DROP } from '../model/drop-reason.ts';
 import { swap16 } from '../wire/address.ts';
 import { checksumOf } from '../wire/checksum.ts';
 import { FrameMemory } from '../wire/frame.ts';
+import { moreFragments } from '../wire/ipv6.ts';
 import { hashWords } from '../structures/seeded-hash.ts';
 import { Datagram, ecnOfFragments } from './datagram.ts';
 import type { FragmentSizes } from './fragment-sizes.ts';
@@ -83,7 +84,7 @@ export class Fragments {
   offer(p: Packet, nowMs: number): number {
     const headerEnd = p.family === 4 ? p.l3Off + (((p.memory.u8[p.l3Off] as number) & 15) << 2) : p.fragmentHeaderOff;
     const dataOff = p.family === 4 ? headerEnd : headerEnd + 8;
-    const more = p.family === 4 ? ((p.memory.u8[p.l3Off + 6] as number) & 0x20) !== 0 : ((p.memory.u8[headerEnd + 3] as number) & 1) !== 0;
+    const more = p.family === 4 ? ((p.memory.u8[p.l3Off + 6] as number) & 0x20) !== 0 : moreFragments(p.memory, headerEnd);
     const start = p.fragmentOff;
     let end = start + p.l3End - dataOff;
     if (dataOff > p.l3End || headerEnd - p.l3Off > Datagram.HEADER_MOST) return this.#drop(this.#malformed(p));
@@ -199,10 +200,11 @@ export class Fragments {
 
   #tell(d: Datagram, onTimeout: ReassemblyTimeout): void {
     if (d.headerLength === 0) return;
-    const length = d.headerLength + (this.#length[d.first] as number);
+    const headerLength = d.headerLength + (d.family === 6 ? 8 : 0);
+    const length = headerLength + (this.#length[d.first] as number);
     const l3Off = this.#scratch.take(length);
-    this.#scratch.memory.u8.set(d.header.subarray(0, d.headerLength), l3Off);
-    this.#copyOut(d.first, this.#scratch.memory, l3Off + d.headerLength);
+    this.#scratch.memory.u8.set(d.header.subarray(0, headerLength), l3Off);
+    this.#copyOut(d.first, this.#scratch.memory, l3Off + headerLength);
     onTimeout(this.#scratch.memory, l3Off, l3Off + length, d.interfaceIdx);
   }
 

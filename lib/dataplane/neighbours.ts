@@ -93,15 +93,11 @@ export class HeldFrames {
     for (const frame of frames) this.#bytes += frame.bytes.length;
   }
 
-  /** Drop what waited too long; returns how many. */
-  expire(nowMs: number): number {
-    let lost = 0;
+  /** All frames of next hops whose oldest frame waited too long: resolution has failed. */
+  expire(nowMs: number): HeldFrame[] {
+    const lost: HeldFrame[] = [];
     for (const [hop, queue] of this.#byHop) {
-      while (queue.length > 0 && nowMs - (queue[0] as HeldFrame).sinceMs >= HELD_MS) {
-        this.#bytes -= (queue.shift() as HeldFrame).bytes.length;
-        lost++;
-      }
-      if (queue.length === 0) this.#byHop.delete(hop);
+      if (queue.length === 0 || nowMs - (queue[0] as HeldFrame).sinceMs >= HELD_MS) lost.push(...this.take(hop));
     }
     return lost;
   }

@@ -64,6 +64,8 @@ const EMPTY: NetworkState = { interfaces: [], routes: [], neighbours: [], forwar
 export class Network {
   /** Grows whenever cached next-hop indices must be looked up again. */
   generation = 1;
+  /** Called with each IP packet whose next hop did not answer address resolution. */
+  onUnresolved: ((memory: FrameMemory, l3Off: number, l3End: number) => void) | null = null;
   /** The clock of the current burst, ms; set by the owner before any send. */
   nowMs = 0;
   /** Sizes the datagram being handled came in; filled by Fragments. */
@@ -223,7 +225,7 @@ export class Network {
     for (let hop = this.#released.pop(); hop !== undefined; hop = this.#released.pop()) {
       for (const frame of this.#held.take(hop)) this.#sendHeld(hop, frame, sink);
     }
-    this.#drops[DROP.noNeighbour]! += this.#held.expire(nowMs);
+    for (const frame of this.#held.expire(nowMs)) this.#giveUp(frame);
     if (this.#pathMtus.expire(nowMs)) this.generation++;
     for (const hop of this.#held.hops()) this.#resolve(hop, sink);
   }
@@ -231,6 +233,13 @@ export class Network {
   /** When releaseHeld wants to be called again, ms from now. */
   nextWakeMs(): number {
     return this.#released.length > 0 ? 0 : this.#held.hops().length > 0 ? HELD_MS / 4 : Infinity;
+  }
+
+  #giveUp({ bytes }: HeldFrame): void {
+    this.#drops[DROP.noNeighbour]!++;
+    const l3Off = this.scratch.take(bytes.length);
+    this.scratch.memory.u8.set(bytes, l3Off);
+    this.onUnresolved?.(this.scratch.memory, l3Off, l3Off + bytes.length);
   }
 
   #sendHeld(hop: number, frame: HeldFrame, sink: FrameSink): void {

@@ -99,8 +99,8 @@ function parseIpv6(p: Packet, frameEnd: number, drops: Float64Array): Verdict {
     if (next === ipv6.EXTENSION.fragment) {
       p.fragmentHeaderOff = at;
       p.fragmentOff = ipv6.fragmentOffset(memory, at);
-      // NB: a fragment alone ("atomic", RFC 6946) is a whole packet.
-      p.isFragment = p.fragmentOff !== 0 || ipv6.moreFragments(memory, at);
+      // NB: a fragment alone ("atomic", RFC 6946) too: reassembly takes its fragment header off.
+      p.isFragment = true;
     }
     const length = ipv6.extensionLength(memory, at, next);
     next = memory.u8[at] as number;

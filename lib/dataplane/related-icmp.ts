@@ -7,7 +7,7 @@
  *
  * The quoted transport checksum is left as it is, as the kernel leaves it. What is about no connection of ours is passed.
  */
-import { INTERFACE_LOCAL, OFFLOAD_PARTIAL } from '../wire/frame.ts';
+import { INTERFACE_LOCAL, OFFLOAD_PARTIAL, type FrameMemory } from '../wire/frame.ts';
 import { checksumOf, pseudoSum, sumBytes } from '../wire/checksum.ts';
 import { swap16, swap32 } from '../wire/address.ts';
 import { greHeaderLength, greProtocol, GRE_IPV4 } from '../wire/gre.ts';
@@ -57,7 +57,10 @@ const IPPROTO_ICMPV6 = 58;
 const IPPROTO_SCTP = 132;
 
 const UNREACHABLE = 3;
+const HOST = 1;
 const FRAGMENTATION_NEEDED = 4;
+const UNREACHABLE_IPV6 = 1;
+const ADDRESS_IPV6 = 3;
 /** Destination unreachable, source quench, time exceeded: the only ones the kernel relates. */
 const RELATED_IPV4 = new Set([3, 4, 11]);
 const FIRST_INFORMATIONAL_IPV6 = 128;
@@ -95,12 +98,12 @@ function fromServer(p: Packet, connection: number, connections: RelatedConnectio
   if (!(p.family === 4 ? network.forwarding4 : network.forwarding6)) return dropped(ctx, DROP.forwardingOff);
   const route = network.route(p.family, p.d0, p.d1, p.d2, p.d3);
   if (route < 0 && route !== ROUTE_LOCAL) return noRouteByForwarding(p, route, ctx);
+  connections.virtualAddress(connection, address);
   if (route >= 0) {
-    const verdict = leaveByForwarding(p, network.mtuOf(route), ctx);
+    const verdict = leaveByForwarding(p, network.mtuOf(route), address[0] as number, ctx);
     if (verdict !== CONTINUE) return verdict;
   }
   if (!checksumGood(p)) return dropped(ctx, DROP.badChecksum);
-  connections.virtualAddress(connection, address);
   rewrite(p, true, connections.virtualPort(connection));
   connections.countOut(connection, p.l3End - p.l3Off);
   if (route < 0) return DELIVER;
@@ -191,6 +194,28 @@ function fromTunnel(p: Packet, innerOff: number, connections: RelatedConnections
   const answered = sendIcmpError(p.memory, innerOff, p.l3End, type, code, info, false, p.interfaceIdx, ctx);
   if (answered > 0) connections.countOut(connection, answered);
   return TRANSMIT;
+}
+
+/**
+ * A packet of ours waited in vain for its next hop's link-layer address (arp_error_report): its sender learns that the host is unreachable. About a
+ * NAT request the error speaks of the VIP, as if it came from the real server. Nothing is said about tunnel packets and answers: they are the
+ * director's own, as the kernel sees them.
+ */
+export function answerUnresolved(memory: FrameMemory, l3Off: number, l3End: number, connections: RelatedConnections, ctx: PathContext): void {
+  if (!readQuotedPacket(memory, l3Off, l3End, quote) || ctx.network.isLocal(quote.family, quote.s0, quote.s1, quote.s2, quote.s3)) return;
+  const known = isBalanced(quote.protocol) && hasPorts(quote);
+  const translated = known ? connections.byTranslated(quote) : -1;
+  const connection = translated >= 0 || !known ? translated : connections.byRequest(quote);
+  if (translated >= 0) {
+    connections.virtualAddress(translated, address);
+    for (let i = 0; i < (quote.family === 4 ? 1 : 4); i++) memory.i32[((l3Off + (quote.family === 4 ? 16 : 24)) >> 2) + i] = address[i] as number;
+    memory.u16[(quote.l4Off + 2) >> 1] = connections.virtualPort(translated);
+    if (quote.family === 4) ipv4Checksum(quote, l3Off);
+  }
+  // NB: an untranslated IPv4 packet was not for an address of this path any more, so the kernel answers from the interface's address.
+  const passing = quote.family === 4 && translated < 0;
+  const answered = sendIcmpError(memory, l3Off, l3End, quote.family === 4 ? UNREACHABLE : UNREACHABLE_IPV6, quote.family === 4 ? HOST : ADDRESS_IPV6, 0, passing, quote.interfaceIdx, ctx);
+  if (answered > 0 && connection >= 0) connections.countOut(connection, answered);
 }
 
 function isBalanced(protocol: number): boolean {

@@ -51,6 +51,7 @@ async function run(setup: WorkerSetup): Promise<void> {
   const loop = new Loop(dataplane, devices, sink, nowMs);
   const requests = new WorkerRequests(dataplane, {
     report, nowMs, longestBurstMs: () => loop.longestBurstMs,
+    onNarrow: () => guard.narrow(),
     onEdit: (edit: TableEdit) => {
       if (edit.op === 'network') followInterfaces(devices, edit.state);
       guard.apply(edit);

@@ -162,6 +162,26 @@ t.test('incomplete datagrams end after 30 and 60 seconds, and the first fragment
   t.equal(fragments.bytes, 0);
 });
 
+t.test('the sender of an IPv6 fragment is shown it as it was, fragment header and all', async (t) => {
+  const { fragments } = world();
+  const first = fragment6(DATA, { off: 0, end: 800 });
+  const original = bytesOf(first);
+  fragments.offer(first, 0);
+  let quoted = Buffer.alloc(0);
+  fragments.expire(60_000, (memory, off, end) => void (quoted = Buffer.from(memory.u8.subarray(off, end))));
+  t.ok(quoted.equals(original));
+});
+
+t.test('an IPv6 fragment that is alone loses its fragment header and is whole', async (t) => {
+  const { fragments } = world();
+  const p = fragment6(DATA.subarray(0, 100), { off: 0, end: 100 });
+  t.equal(fragments.offer(p, 0), FRAGMENT_COMPLETE);
+  t.equal(bytesOf(p).length, 40 + 8 + 100);
+  const { network, sink } = pathWorld();
+  network.sendPacket(p, routeTo(network, RIP6), sink);
+  t.same(sink.take().map((ip) => ip.length), [148], 'and stays so');
+});
+
 t.test('memory is bounded: the oldest incomplete datagram goes first', async (t) => {
   const { fragments, drops } = world(256 * 512);
   for (let ident = 0; ident < 200; ident++) fragments.offer(fragment4(DATA, { off: 0, end: 1480 }, { ident }), ident);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import fc from 'fast-check';
-import { handleIcmpError, type RelatedConnections } from '../../lib/dataplane/related-icmp.ts';
+import { answerUnresolved, handleIcmpError, type RelatedConnections } from '../../lib/dataplane/related-icmp.ts';
 import type { Packet } from '../../lib/dataplane/packet.ts';
 import { DELIVER, DROP as DROPPED, PASS, TRANSMIT, type Verdict } from '../../lib/dataplane/verdict.ts';
 import type { TunnelType } from '../../lib/model/destination.ts';
@@ -242,4 +242,31 @@ t.test('quotes that lie about their lengths never throw or write beyond the pack
     sink.sent.length = 0;
     return p.memory.u8.subarray(p.l3End).every((byte) => byte === 0x5a);
   }), { numRuns: 1000 });
+});
+
+t.test('a request whose real server never answers address resolution: the client learns it from the VIP', async (t) => {
+  for (const [client, vip, rip, kind] of [[CLIENT, VIP, RIP, [3, 1]], [CLIENT6, VIP6, RIP6, [1, 3]]] as const) {
+    const { network, sink, ctx } = pathWorld();
+    const connection = new OneConnection(client, vip, rip, routeTo(network, rip));
+    const header = client === CLIENT ? 20 : 40;
+    const translated = packetOf(ipPacket(client, rip, 6, tcpSegment(client, rip, CLIENT_PORT, SERVER_PORT, 2), { ttl: 63 }));
+    const original = ipPacket(client, vip, 6, tcpSegment(client, vip, CLIENT_PORT, VIRTUAL_PORT, 2), { ttl: 63 });
+    const checksum = Buffer.from(translated.memory.u8.subarray(translated.l4Off + 16, translated.l4Off + 18));
+    answerUnresolved(translated.memory, translated.l3Off, translated.l3End, connection, ctx);
+    const [nat] = sink.take();
+    t.same([nat![header], nat![header + 1]], kind);
+    t.ok(nat!.subarray(header === 20 ? 12 : 8, header === 20 ? 16 : 24).equals(addressBytes(vip)));
+    checksum.copy(original, header + 16);
+    t.ok(nat!.subarray(header + 8).equals(original), 'what the client sent, but for the transport checksum');
+    t.same(connection.counted, [`out ${nat!.length}`]);
+
+    connection.nat = false;
+    const whole = packetOf(original);
+    answerUnresolved(whole.memory, whole.l3Off, whole.l3End, connection, ctx);
+    const [direct] = sink.take();
+    t.ok(direct!.subarray(header === 20 ? 12 : 8, header === 20 ? 16 : 24).equals(addressBytes(client === CLIENT ? '198.51.100.1' : vip)), 'direct routing, as recorded');
+    const tunnel = packetOf(ipPacket(client === CLIENT ? '10.1.0.254' : '2001:db8:1::fe', rip, client === CLIENT ? 4 : 41, original));
+    answerUnresolved(tunnel.memory, tunnel.l3Off, tunnel.l3End, connection, ctx);
+    t.same(sink.take(), [], 'nothing about the director\'s own tunnel packets');
+  }
 });

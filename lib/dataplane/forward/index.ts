@@ -1,11 +1,9 @@
 /** Where a packet of a connection goes, by the method its connection was made with. Next hops are cached in the entry until the network changes. */
 import { INTERFACE_LOCAL } from '../../wire/frame.ts';
-import { IPV4_LENGTH } from '../../wire/ipv4.ts';
 import { DROP } from '../../model/drop-reason.ts';
 import { countOut } from '../account.ts';
 import * as at from '../connection-layout.ts';
 import type { CoreContext } from '../core-context.ts';
-import { recordRoute } from '../ip-options.ts';
 import type { Packet } from '../packet.ts';
 import { ROUTE_LOCAL } from '../routes.ts';
 import { CONTINUE, DELIVER, DROP as DROPPED, TRANSMIT, type Verdict } from '../verdict.ts';
@@ -15,8 +13,6 @@ import { rewrite } from './nat.ts';
 import { leaveByForwarding, leaveByIpvs, noRouteByForwarding, noRouteByIpvs } from './out-route.ts';
 import { forwardTunnel } from './tun.ts';
 
-const ownAddress = new Int32Array(4);
-
 /** A packet from the client, to the connection's real server. */
 export function forwardRequest(p: Packet, conn: number, core: CoreContext): Verdict {
   const words = core.connections.words;
@@ -24,10 +20,13 @@ export function forwardRequest(p: Packet, conn: number, core: CoreContext): Verd
   const method = ((words[base + at.STATE] as number) & at.METHOD_MASK) >> at.METHOD_SHIFT;
   const hop = words[base + at.HOP_AGE] === core.network.generation ? words[base + at.HOP] as number : hopOf(conn, core);
   if (hop === ROUTE_LOCAL) return deliverLocally(p, conn, method, core);
-  if (hop < 0) return noRouteByIpvs(p, core);
+  if (hop < 0) {
+    const verdict = noRouteByIpvs(p, core);
+    if (method !== at.METHOD.masq && core.answerBytes > 0) countOut(core, conn, core.answerBytes);
+    return verdict;
+  }
   // A loopback source never leaves the host.
   if (p.family === 4 && (p.s0 & 0xff) === 127) return dropped(core, DROP.martianSource);
-  if (p.l4Off - p.l3Off !== IPV4_LENGTH && p.family === 4) recordRoute(p, p.d0);
   core.answerBytes = 0;
   const verdict = leave(p, conn, method, hop, core);
   if (verdict === DROPPED && core.answerBytes > 0 && method !== at.METHOD.masq) countOut(core, conn, core.answerBytes);
@@ -71,9 +70,8 @@ export function forwardAnswer(p: Packet, conn: number, core: CoreContext): Verdi
   if (p.interfaceIdx !== INTERFACE_LOCAL) {
     if (!(p.family === 4 ? network.forwarding4 : network.forwarding6)) return dropped(core, DROP.forwardingOff);
     if (hop < 0) return noRouteByForwarding(p, hop, core);
-    const verdict = leaveByForwarding(p, network.mtuOf(hop), core);
+    const verdict = leaveByForwarding(p, network.mtuOf(hop), words[conn * at.CONN_WORDS + at.TARGET] as number, core);
     if (verdict !== CONTINUE) return verdict;
-    if (p.l4Off - p.l3Off !== IPV4_LENGTH && p.family === 4 && network.sourceOf(hop, 4, ownAddress)) recordRoute(p, ownAddress[0] as number);
   } else if (hop < 0) {
     return dropped(core, DROP.noRoute);
   }
@@ -87,7 +85,7 @@ export function enterForwarding(p: Packet, core: CoreContext): Verdict {
   const { network } = core;
   if (!(p.family === 4 ? network.forwarding4 : network.forwarding6)) return dropped(core, DROP.forwardingOff);
   const hop = network.route(p.family, p.d0, p.d1, p.d2, p.d3);
-  return hop < 0 ? noRouteByForwarding(p, hop, core) : leaveByForwarding(p, network.mtuOf(hop), core);
+  return hop < 0 ? noRouteByForwarding(p, hop, core) : leaveByForwarding(p, network.mtuOf(hop), 0, core);
 }
 
 /** Next hop towards the connection's real server, looked up and kept. Bypass goes to the address the client asked for. */

@@ -3,12 +3,13 @@
  * ways out: IPVS's own transmitters towards a destination (__ip_vs_get_out_rt), and ordinary forwarding, which NAT answers and errors
  * from real servers take (ip_forward, ip6_forward).
  */
-import { OFFLOAD_GSO_SIZE } from '../../wire/frame.ts';
+import { INTERFACE_LOCAL, OFFLOAD_GSO_SIZE } from '../../wire/frame.ts';
 import { DROP } from '../../model/drop-reason.ts';
 import { answerHostUnreachable, answerNetUnreachable, answerProhibited, answerTimeExceeded, answerTooBig } from '../icmp-answer.ts';
+import { receiveOptions } from '../ip-options.ts';
 import type { Packet } from '../packet.ts';
 import type { PathContext } from '../path-context.ts';
-import { ROUTE_NONE, ROUTE_PROHIBIT, ROUTE_UNREACHABLE } from '../routes.ts';
+import { ROUTE_BLACKHOLE, ROUTE_NONE, ROUTE_PROHIBIT, ROUTE_UNREACHABLE } from '../routes.ts';
 import { segmentLength } from '../segment.ts';
 import { CONTINUE, DROP as DROPPED, type Verdict } from '../verdict.ts';
 
@@ -18,6 +19,7 @@ const IPV6_MIN_MTU = 1280;
 /** IP version 4 flag DF in the raw half word at offset 6. */
 const DF = 0x40;
 
+const IPV4_LENGTH = 20;
 const IPPROTO_ICMP = 1;
 const IPPROTO_ICMPV6 = 58;
 
@@ -27,6 +29,7 @@ const IPPROTO_ICMPV6 = 58;
  */
 export function leaveByIpvs(p: Packet, mtu: number, tunnelled: boolean, ctx: PathContext): Verdict {
   ctx.answerBytes = 0;
+  if (hasOptions(p) && p.interfaceIdx !== INTERFACE_LOCAL && receiveOptions(p, p.d0, false, ctx) !== CONTINUE) return DROPPED;
   if (!decrementTtl(p)) {
     answerTimeExceeded(p, ctx);
     return dropped(ctx, DROP.ttlExceeded);
@@ -42,9 +45,10 @@ export function leaveByIpvs(p: Packet, mtu: number, tunnelled: boolean, ctx: Pat
   return dropped(ctx, DROP.tooBig);
 }
 
-/** Through the director, from a real server to a client. CONTINUE, or DROP with the sender told. */
-export function leaveByForwarding(p: Packet, mtu: number, ctx: PathContext): Verdict {
+/** Through the director, from a real server to a client. `virtual`: the raw VIP it will come from (IPv4), 0 = none. CONTINUE, or DROP with the sender told. */
+export function leaveByForwarding(p: Packet, mtu: number, virtual: number, ctx: PathContext): Verdict {
   ctx.answerBytes = 0;
+  if (hasOptions(p) && receiveOptions(p, virtual, true, ctx) !== CONTINUE) return DROPPED;
   if ((p.memory.u8[p.family === 4 ? p.l3Off + 8 : p.l3Off + 7] as number) <= 1) {
     answerTimeExceeded(p, ctx, true);
     return dropped(ctx, DROP.ttlExceeded);
@@ -64,13 +68,15 @@ export function noRouteByIpvs(p: Packet, ctx: PathContext): Verdict {
   return dropped(ctx, DROP.noRoute);
 }
 
-/** An answer that cannot be routed (ip_error): blackholes are silent, the others tell the sender. */
+/**
+ * An answer that cannot be routed (ip_error, ip6_pkt_discard, ip6_pkt_prohibit). Blackholes are silent; what the others send was recorded: IPv4
+ * says nothing about a prohibit route, IPv6 "no route" about an unreachable one.
+ */
 export function noRouteByForwarding(p: Packet, route: number, ctx: PathContext): Verdict {
-  if (route === ROUTE_NONE) answerNetUnreachable(p, ctx);
+  if (route === ROUTE_NONE || (route === ROUTE_UNREACHABLE && p.family === 6)) answerNetUnreachable(p, ctx);
   else if (route === ROUTE_UNREACHABLE) answerHostUnreachable(p, ctx, true);
-  else if (route === ROUTE_PROHIBIT) answerProhibited(p, ctx);
-  else return dropped(ctx, DROP.blackhole);
-  return dropped(ctx, DROP.noRoute);
+  else if (route === ROUTE_PROHIBIT && p.family === 6) answerProhibited(p, ctx);
+  return dropped(ctx, route === ROUTE_BLACKHOLE ? DROP.blackhole : DROP.noRoute);
 }
 
 /** TTL - 1 with the header checksum kept right (RFC 1141), or hop limit - 1. False, and nothing changed, when it was 1 or 0. */
@@ -99,6 +105,10 @@ function tooBig(p: Packet, mtu: number, fragmentAnyway: boolean): boolean {
   if (p.family === 6 && p.reassembledMax > 0) return p.reassembledMax > mtu;
   if ((p.offload & OFFLOAD_GSO_SIZE) !== 0) return segmentLength(p.memory, p.l3Off, p.l3End, p.offload) > mtu;
   return length > mtu;
+}
+
+function hasOptions(p: Packet): boolean {
+  return p.family === 4 && p.l4Off - p.l3Off > IPV4_LENGTH;
 }
 
 function dropped(ctx: PathContext, reason: number): Verdict {
