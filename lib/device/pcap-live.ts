@@ -8,11 +8,11 @@
  * sleeps in poll must let its event loop run now and then for frames to arrive at all.
  */
 import { createRequire } from 'node:module';
-import { closeFd, eventfd, eventfdClear, eventfdSignal } from '../../native-shims/index.ts';
+import { closeFd, eventfd, eventfdClear, eventfdSignal, ifindexOf, nativeProblem } from '../../native-shims/index.ts';
 import { LvsError } from '../model/errors.ts';
 import { FrameBurst, FrameMemory, HEADROOM, MAX_BURST } from '../wire/frame.ts';
 import type { Device, DeviceCounters } from './device.ts';
-import { interfaceHardware } from './interface-hardware.ts';
+import { ARPHRD_ETHER, interfaceHardware } from './interface-hardware.ts';
 
 interface CapSession {
   open(device: string, filter: string, bufferSize: number, buffer: Buffer): string;
@@ -50,11 +50,16 @@ export class PcapDevice implements Device {
 
   constructor(name: string) {
     this.name = name;
+    const problem = nativeProblem();
+    if (problem !== null) throw new LvsError('Unsupported', problem);
+    if (ifindexOf(name) === 0) throw new LvsError('NoSuchDevice', `no interface named ${name}: "ip link" lists them`);
+    const { type, mac } = interfaceHardware(name);
+    if (type !== ARPHRD_ETHER) throw new LvsError('Unsupported', `${name} is not an Ethernet interface (hardware type ${type})`);
     const { Cap } = loadCap();
     this.#cap = new Cap();
     let link: string;
     try {
-      link = this.#cap.open(name, `not ether src ${interfaceHardware(name).mac}`, BUFFER_BYTES, this.#captured);
+      link = this.#cap.open(name, `not ether src ${mac}`, BUFFER_BYTES, this.#captured);
     } catch (error) {
       throw new LvsError('Unsupported', `${name}: libpcap cannot open it: ${(error as Error).message}`);
     }
