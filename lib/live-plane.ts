@@ -5,8 +5,8 @@
  *   NetworkWatch ──state, neighbours──> WorkerLink ──edits──> data plane in its thread ──frames── devices
  *   Controller ──edits──> guard (widened) ──> WorkerLink ──acknowledged──> guard (narrowed) ──> reply
  *
- * A packet for a new service must never meet the host's stack, which would answer it with RST: the guard covers a service before the
- * data plane knows it, and lets go of it only after the data plane has forgotten it.
+ * A packet for a service must never meet the host's stack, which would answer it with RST: the guard covers a service before the data
+ * plane knows it, and a removed one until its connections have ended (guard-linger.ts).
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -20,15 +20,15 @@ import { openLocalInterface, type LocalInterface } from './device/local-interfac
 import { NetworkWatch, watchNetwork } from './device/netlink-watch.ts';
 import { Offloads } from './device/offloads.ts';
 import { openGuard } from './device/open-guard.ts';
+import { ConfiguredMirror } from './configured-mirror.ts';
+import { GuardLinger } from './guard-linger.ts';
 import { chooseInterfaces } from './live-interfaces.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
-import { destinationKey } from './model/destination.ts';
 import { LvsError } from './model/errors.ts';
 import type { NetworkState } from './model/network-state.ts';
 import type { ConnectionRecord, DataplaneStats } from './model/stats.ts';
 import type { TableEdit } from './model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from './model/trace-record.ts';
-import { serviceKey } from './model/virtual-service.ts';
 import type { DeviceReport } from './model/worker-message.ts';
 
 /** Destinations are looked up in the routes once after a burst of commands. */
@@ -54,10 +54,16 @@ export interface LivePlaneOptions {
 export class LivePlane implements DataplaneLink {
   readonly #options: LivePlaneOptions;
   readonly #locks: InterfaceLock[] = [];
-  /** serviceKey -> destinationKey -> address, to keep their next hops resolved. */
-  readonly #destinations = new Map<string, Map<string, string>>();
+  readonly #configured = new ConfiguredMirror();
+  readonly #linger = new GuardLinger({
+    count: async () => (await this.stats()).connections,
+    connections: () => this.connections(),
+    isOwned: (record) => this.#configured.covers(record),
+    narrow: () => this.#inOrder(() => this.#narrow()),
+  });
   readonly #conditions = new Map<string, 'up' | 'down' | 'gone'>();
   #names: readonly string[] = [];
+  #hasWayToHost = false;
   #watch: NetworkWatch | null = null;
   #guard: Guard | null = null;
   readonly #offloads = new Offloads();
@@ -93,9 +99,7 @@ export class LivePlane implements DataplaneLink {
   }
 
   apply(edits: readonly TableEdit[]): Promise<void> {
-    const done = this.#tail.then(() => this.#apply(edits));
-    this.#tail = done.catch(() => undefined);
-    return done;
+    return this.#inOrder(() => this.#apply(edits));
   }
 
   stats(): Promise<DataplaneStats> {
@@ -120,6 +124,7 @@ export class LivePlane implements DataplaneLink {
 
   async close(): Promise<void> {
     if (this.#keepAliveTimer !== null) clearTimeout(this.#keepAliveTimer);
+    this.#linger.end();
     this.#watch?.close();
     // The guard goes last: without it the host would answer what the data plane still receives.
     await this.#worker?.close();
@@ -142,6 +147,7 @@ export class LivePlane implements DataplaneLink {
     for (const { name, ifindex } of chosen) this.#locks.push(await InterfaceLock.take(name, ifindex));
     watch.setAttached(this.#names);
     const local = this.#openLocal();
+    this.#hasWayToHost = local !== null;
     this.#worker = await WorkerLink.start({
       file: workerFile(), device, interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name })), maxConnections, connTabSize, ownVips, local,
       wake: wakeSignal(), onCrash: onFailure, onResolve: (interfaceIdx, address) => watch.resolveNeighbour(interfaceIdx, address),
@@ -172,8 +178,25 @@ export class LivePlane implements DataplaneLink {
   async #apply(edits: readonly TableEdit[]): Promise<void> {
     this.#guard?.widen(edits);
     await this.#running.apply(edits);
+    const changes = edits.map((edit) => this.#configured.apply(edit));
+    if (changes.some((change) => change !== 'none')) this.#keepAliveSoon();
+    if (!changes.includes('removed')) return;
+    // Without services the data plane leaves everything alone; without a way back to the host nothing may be covered needlessly.
+    if (this.#configured.isEmpty || !this.#hasWayToHost) await this.#narrow();
+    else this.#linger.begin();
+  }
+
+  /** The guard first: what is covered by the predicate alone reaches the host twice, what by the guard alone not at all. */
+  async #narrow(): Promise<void> {
+    this.#linger.end();
     this.#guard?.narrow();
-    if (edits.map((edit) => this.#noteDestination(edit)).includes(true)) this.#keepAliveSoon();
+    await this.#running.narrow();
+  }
+
+  #inOrder(step: () => Promise<void>): Promise<void> {
+    const done = this.#tail.then(step);
+    this.#tail = done.catch(() => undefined);
+    return done;
   }
 
   #networkChanged(state: NetworkState): void {
@@ -193,32 +216,10 @@ export class LivePlane implements DataplaneLink {
     if (this.#worker !== null) this.apply(edits).catch((error: Error) => this.#options.log.debug(`network change not applied: ${error.message}`));
   }
 
-  /** True when the set of destinations changed. */
-  #noteDestination(edit: TableEdit): boolean {
-    switch (edit.op) {
-      case 'addDestination': {
-        const { address, port } = edit.destination;
-        const key = serviceKey(edit.id);
-        const known = this.#destinations.get(key) ?? new Map<string, string>();
-        this.#destinations.set(key, known.set(destinationKey(address, port), address));
-        return true;
-      }
-      case 'deleteDestination':
-        return this.#destinations.get(serviceKey(edit.id))?.delete(destinationKey(edit.address, edit.port)) ?? false;
-      case 'deleteService':
-        return this.#destinations.delete(serviceKey(edit.id));
-      case 'flush':
-        this.#destinations.clear();
-        return true;
-      default:
-        return false;
-    }
-  }
-
   #keepAliveSoon(): void {
     this.#keepAliveTimer ??= setTimeout(() => {
       this.#keepAliveTimer = null;
-      this.#watch?.keepAlive([...new Set([...this.#destinations.values()].flatMap((addresses) => [...addresses.values()]))]);
+      this.#watch?.keepAlive(this.#configured.destinationAddresses());
     }, KEEP_ALIVE_DELAY_MS).unref();
   }
 }

@@ -32,6 +32,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lib/daemon.ts': ['lib', 'native-shims'],
   'lib/live-plane.ts': ['lib', 'native-shims'],
   'lib/live-interfaces.ts': ['lib/model'],
+  'lib/configured-mirror.ts': ['lib/model'],
+  'lib/guard-linger.ts': ['lib/model'],
   'lib/rules-file.ts': ['lib/config', 'lib/control', 'lib/model'],
   'lib/package-version.ts': [],
   'lib/service-manager.ts': ['native-shims'],

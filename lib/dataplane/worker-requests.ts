@@ -25,6 +25,8 @@ export interface RequestEnvironment {
   longestBurstMs(): number;
   /** Told of every edit before the core is (guard predicate, interface changes). */
   onEdit(edit: TableEdit): void;
+  /** The guard has let go of what was removed. */
+  onNarrow(): void;
 }
 
 export class WorkerRequests {
@@ -46,6 +48,10 @@ export class WorkerRequests {
       switch (request.op) {
         case 'apply':
           this.#apply(request.edits);
+          report({ kind: 'done', id: request.id });
+          return;
+        case 'narrow':
+          this.#environment.onNarrow();
           report({ kind: 'done', id: request.id });
           return;
         case 'stats':

@@ -18,6 +18,9 @@ export class GuardPredicate {
   readonly #entries = new Map<number, GuardEntry[]>();
   readonly #own = new Map<string, ParsedPrefix>();
   readonly #policy: GuardPolicy;
+  /** Removed from the policy, still taken until narrow(): the eBPF guard covers them as long. */
+  #leaving: GuardEntry[] = [];
+  #rulesStale = false;
   #ownList: readonly ParsedPrefix[] = [];
   #rules: readonly GuardRule[] = [];
   #fragmentRules: readonly GuardRule[] = [];
@@ -34,17 +37,27 @@ export class GuardPredicate {
 
   constructor() {
     this.#policy = new GuardPolicy({
-      entryAdded: (entry) => this.#bucket(entry).push(entry),
-      entryRemoved: (entry) => this.#removed(entry),
+      entryAdded: (entry) => this.#added(entry),
+      entryRemoved: (entry) => this.#leaving.push(entry),
       ownAdded: (prefix) => { this.#own.set(prefixKey(prefix), prefix); this.#ownList = [...this.#own.values()]; },
       ownRemoved: (prefix) => { this.#own.delete(prefixKey(prefix)); this.#ownList = [...this.#own.values()]; },
-      rulesChanged: () => this.#rulesChanged(),
+      rulesChanged: (wider) => {
+        if (wider) this.#rulesChanged();
+        else this.#rulesStale = true;
+      },
     });
   }
 
   /** Follow the data plane's edits. */
   apply(edit: TableEdit): void {
     this.#policy.apply(edit);
+  }
+
+  /** Take away what removals left covered. */
+  narrow(): void {
+    for (const entry of this.#leaving) if (!this.#policy.has(entry)) this.#removed(entry);
+    this.#leaving = [];
+    if (this.#rulesStale) this.#rulesChanged();
   }
 
   /** `wasFragmented`: the frame is a datagram put together from fragments; the guard saw those. */
@@ -164,6 +177,11 @@ export class GuardPredicate {
     return false;
   }
 
+  #added(entry: GuardEntry): void {
+    const bucket = this.#bucket(entry);
+    if (!bucket.some((other) => other.key === entry.key)) bucket.push(entry);
+  }
+
   #bucket(entry: GuardEntry): GuardEntry[] {
     const hash = hashOf(entry.kind, entry.family, entry.words, entry.port, entry.protocol);
     let bucket = this.#entries.get(hash);
@@ -179,6 +197,7 @@ export class GuardPredicate {
   }
 
   #rulesChanged(): void {
+    this.#rulesStale = false;
     this.#rules = this.#policy.rules;
     this.#fragmentRules = fragmentRules(this.#rules);
     this.#names = (this.#policy.network?.interfaces ?? []).map(({ name }) => name);

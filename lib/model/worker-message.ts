@@ -35,6 +35,8 @@ export interface WorkerSetup {
 
 export type WorkerRequest =
   | { readonly id: number; readonly op: 'apply'; readonly edits: readonly TableEdit[] }
+  /** The guard has let go of what was removed. */
+  | { readonly id: number; readonly op: 'narrow' }
   | { readonly id: number; readonly op: 'stats' }
   | { readonly id: number; readonly op: 'connections' }
   | { readonly id: number; readonly op: 'trace'; readonly filter: TraceFilter | null }

@@ -107,7 +107,7 @@ t.test('a dump is answered in slices, one a round, and ends with the last', asyn
         return cursor === 0 ? limit : -1;
       },
     },
-    { report: (message) => reports.push(message), nowMs: () => 0, devices: () => [], longestBurstMs: () => 4, onEdit: () => {} },
+    { report: (message) => reports.push(message), nowMs: () => 0, devices: () => [], longestBurstMs: () => 4, onEdit: () => {}, onNarrow: () => {} },
   );
   requests.handle({ id: 1, op: 'connections' });
   t.same(reports, [], 'nothing before the next round');
