@@ -55,18 +55,22 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   let failures = 0;
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  // NB: not `once`: a second Ctrl-C must not end us half-way through taking down.
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
   try {
     for (const mode of options.mode === 'all' ? LAB_MODES : [options.mode]) {
       if (!interrupted.signal.aborted) failures += await demonstrate(mode, prefix, options, interrupted.signal);
     }
-    if (interrupted.signal.aborted) throw new LabError('interrupted; everything was taken down');
+  } catch (error) {
+    // A Ctrl-C reaches the commands we were running too; that they ended is no news then.
+    if (!interrupted.signal.aborted) throw error;
   } finally {
+    await removeLab(prefix);
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
-    await removeLab(prefix);
   }
+  if (interrupted.signal.aborted) throw new LabError('interrupted; everything was taken down');
   return failures;
 }
 

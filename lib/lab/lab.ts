@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { DEMO_PREFIX } from './demo.ts';
 import { drawTopology } from './picture.ts';
 import { isAlive, labDirectory, type LabState, readLabState } from './lab-state.ts';
 import { commandPath, isLabPresent, labEnvironment, namespaceOf, removeLab, RunningLab } from './running-lab.ts';
@@ -24,6 +25,12 @@ function prefixes(mode: LabMode | 'all'): [LabMode, string][] {
   return mode === 'all' ? LAB_MODES.map((m) => [m, `${DEFAULT_PREFIX}-${m}`]) : [[mode, DEFAULT_PREFIX]];
 }
 
+/** Left by a demonstration that was killed. */
+function brokenDemo(): string[] {
+  const owner = readLabState(DEMO_PREFIX)?.owner;
+  return isLabPresent(DEMO_PREFIX) && (owner === undefined || !isAlive(owner)) ? [DEMO_PREFIX] : [];
+}
+
 const ALL_PREFIXES = [DEFAULT_PREFIX, ...LAB_MODES.map((m) => `${DEFAULT_PREFIX}-${m}`)];
 
 export async function up(options: LabOptions, print: Print): Promise<void> {
@@ -44,7 +51,7 @@ export async function up(options: LabOptions, print: Print): Promise<void> {
 /** Removes the laboratories of `up`, running or half-built. */
 export async function down(mode: LabMode | 'all' | null, print: Print): Promise<void> {
   let removed = 0;
-  for (const prefix of ALL_PREFIXES) {
+  for (const prefix of [...ALL_PREFIXES, ...brokenDemo()]) {
     const state = readLabState(prefix);
     if (mode !== null && mode !== 'all' && state !== null && state.options.mode !== mode) continue;
     if (mode !== null && mode !== 'all' && state === null && prefix !== DEFAULT_PREFIX && !prefix.endsWith(mode)) continue;
