@@ -83,6 +83,8 @@ async function demo(args) {
   const inNamespaces = isRoot && onPath('ip');
   if (!inNamespaces) console.log(`${isRoot ? 'Without iproute2' : 'Without root'} there are no network namespaces: running the in-memory lab instead (as root, npm start runs real HTTP through real namespaces).`);
   const command = inNamespaces ? ['lab', 'demo', '--mode', 'all', ...args] : ['lab', 'demo', '--memory', ...args];
+  // Ctrl-C reaches the demonstration too; wait while it takes its networks down.
+  process.on('SIGINT', () => {});
   return spawnSync(process.execPath, [join(ROOT, 'dist/bin/tsipvs.js'), ...command], { stdio: 'inherit' }).status ?? 1;
 }
 
@@ -166,13 +168,14 @@ async function bundle() {
       absWorkingDir: ROOT, entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20',
       external: ['cap', 'raw-socket'], legalComments: 'none', logLevel: 'error',
     };
-    const { metafile } = await esbuild.build({ ...options, metafile: true, write: false });
-    // CommonJS packages ask for `require`; programs that have none of them start faster without it.
-    const needsRequire = Object.keys(metafile.inputs).some((input) => /node_modules\/(prom-client|tdigest|bintrees|@opentelemetry|yargs)/.test(input));
-    const js = needsRequire ? "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);" : '';
-    await esbuild.build({ ...options, banner: { js } });
-    const text = readFileSync(outfile, 'utf8').replace(/^#!.*\n/gm, '');
-    writeFileSync(outfile, executable ? `#!/usr/bin/env node\n${text}` : text);
+    const { metafile } = await esbuild.build({ ...options, metafile: true });
+    // CommonJS packages ask for `require`, which a module does not have; programs without them start faster without it.
+    const needsRequire = Object.keys(metafile.inputs).some((input) => /node_modules\/(prom-client|yargs)\//.test(input));
+    const head = [
+      ...(executable ? ['#!/usr/bin/env node'] : []),
+      ...(needsRequire ? ["import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);"] : []),
+    ];
+    writeFileSync(outfile, [...head, readFileSync(outfile, 'utf8').replace(/^#!.*\n/, '')].join('\n'));
     if (executable) chmodSync(outfile, 0o755);
   }
   for (const [name, target] of LINKS) if (existsSync(join(bin, target)) && !linkExists(join(bin, name))) symlinkSync(target, join(bin, name));

@@ -4,6 +4,7 @@ import { down, exec, status, up } from '../../lib/lab/lab.ts';
 import type { ApiCaller } from '../../lib/control/api/message.ts';
 import { runDemo } from '../../lib/lab/demo.ts';
 import { LabError } from '../../lib/lab/run-command.ts';
+import { whyNoNamespaces } from '../../lib/lab/namespaces.ts';
 import { LAB_MODES, type LabMode } from '../../lib/lab/topology.ts';
 
 const print = (text: string): void => console.log(text);
@@ -54,7 +55,9 @@ const demoCommand: CommandModule<object, { mode: LabMode | 'all'; servers: numbe
     .option('memory', { type: 'boolean', default: false, describe: 'Simulate the networks in memory: needs no root' }),
   handler: async (argv) => {
     const { mode, servers, requests } = argv;
-    const failures = argv.memory ? await runInMemory(mode, servers, requests) : await runDemo({ mode, servers, requests, print });
+    const why = argv.memory ? null : await whyNoNamespaces();
+    if (why !== null) print(`Simulating in memory: ${why}.`);
+    const failures = argv.memory || why !== null ? await runInMemory(mode, servers, requests) : await runDemo({ mode, servers, requests, print });
     print(failures === 0 ? '\nEverything held: every share is exactly what the weights say.' : `\n${failures} thing${failures === 1 ? '' : 's'} did not hold; see the lines that begin with WRONG.`);
     process.exitCode = failures === 0 ? 0 : 1;
   },

@@ -15,6 +15,17 @@ const BASE_SYSCTLS: readonly (readonly [string, string])[] = [
   ['net/ipv4/conf/all/rp_filter', '0'], ['net/ipv4/conf/default/rp_filter', '0'],
 ];
 
+/** Why network namespaces cannot be made here, or null: as root in a container they often cannot. */
+export async function whyNoNamespaces(): Promise<string | null> {
+  if (process.getuid?.() !== 0) return 'without root there are no network namespaces';
+  try {
+    const { status, stderr } = await runCommand(['unshare', '--net', '--mount', 'ip', 'link', 'set', 'lo', 'up'], { mayFail: true });
+    return status === 0 ? null : `network namespaces cannot be made here (${stderr.trim().split('\n')[0] ?? 'unshare failed'})`;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 export function namespaceExists(namespace: string): boolean {
   return existsSync(`${NAMESPACE_DIRECTORY}/${namespace}`);
 }

@@ -3,6 +3,7 @@
  * and after, also when the test fails. Every file has its own prefix, so files run side by side.
  */
 import type { Test } from 'tap';
+import { whyNoNamespaces } from '../../lib/lab/namespaces.ts';
 import { removeLab, RunningLab } from '../../lib/lab/running-lab.ts';
 import type { TopologyOptions } from '../../lib/lab/topology.ts';
 
@@ -10,7 +11,7 @@ import type { TopologyOptions } from '../../lib/lab/topology.ts';
 export const FULL = process.env['TSIPVS_SYSTEM_TESTS'] === 'full';
 
 /** Reason to skip, or false. */
-export const SKIP: string | false = process.getuid?.() === 0 ? false : 'needs root: network namespaces';
+export const SKIP: string | false = await whyNoNamespaces() ?? false;
 
 export async function labCase(t: Test, options: TopologyOptions & { readonly prefix: string }, work: (lab: RunningLab) => Promise<void>): Promise<void> {
   await removeLab(options.prefix);
