@@ -10,7 +10,7 @@
  */
 import type { FrameBurst, FrameMemory, FrameSink } from '../wire/frame.ts';
 import { INTERFACE_LOCAL, MAX_BURST } from '../wire/frame.ts';
-import { ETHERNET_LENGTH, ETHERTYPE_IPV4, etherType } from '../wire/ethernet.ts';
+import { ETHERNET_LENGTH, ETHERTYPE_IPV4, etherType, isGroupAddressed } from '../wire/ethernet.ts';
 import { CHUNK, CHUNK_HEADER_LENGTH, SCTP_LENGTH, chunkType } from '../wire/sctp.ts';
 import { RST, SYN } from '../wire/tcp.ts';
 import { DROP, DROP_REASONS } from '../model/drop-reason.ts';
@@ -73,6 +73,7 @@ export class Walk {
   #frame(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number, sink: FrameSink): void {
     const core = this.#core;
     const p = this.#packet;
+    if (core.sync.backup !== null && isGroupAddressed(memory, off)) core.sync.offer(core, interfaceIdx, memory, off, len);
     let verdict = parse(p, interfaceIdx, memory, off, len, offload, core.drops);
     if (verdict === CONTINUE) verdict = this.#isForUs(interfaceIdx, memory, off) ? this.#traced(p) : PASS;
     if (verdict === TRANSMIT) {
@@ -172,7 +173,9 @@ export class Walk {
     const core = this.#core;
     countIn(core, conn, p.l3End - p.l3Off);
     advanceState(core, conn, INPUT, p);
-    return forwardRequest(p, conn, core);
+    const verdict = forwardRequest(p, conn, core);
+    if (core.sync.master !== null) core.sync.master.packet(conn);
+    return verdict;
   }
 
   #fromServer(p: Packet, conn: number): Verdict {
@@ -206,10 +209,9 @@ export class Walk {
     const core = this.#core;
     const conn = scheduleFirst(core, p);
     if (conn < 0) return verdictOf(conn);
-    const onePacket = ((core.connections.words[conn * at.CONN_WORDS + at.STATE] as number) & at.CONN_ONE_PACKET) !== 0;
     core.trace?.step('create', `connection ${conn}`);
     const verdict = this.#request(p, conn);
-    if (onePacket) core.connections.endOnePacket(conn);
+    this.#related.endIfOnePacket(conn);
     return verdict;
   }
 

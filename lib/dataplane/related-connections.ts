@@ -37,6 +37,11 @@ export class ConnectionsByQuote implements RelatedConnections {
     return Math.max(-1, scheduleFlow(core, p));
   }
 
+  endIfOnePacket(connection: number): void {
+    const { connections } = this.#core;
+    if (((connections.words[connection * at.CONN_WORDS + at.STATE] as number) & at.CONN_ONE_PACKET) !== 0) connections.endOnePacket(connection);
+  }
+
   isNat(connection: number): boolean {
     return ((this.#core.connections.words[connection * at.CONN_WORDS + at.STATE] as number) & at.METHOD_MASK) === at.METHOD.masq << at.METHOD_SHIFT;
   }

@@ -32,6 +32,8 @@ export interface RelatedConnections {
   byTranslated(quote: Packet): number;
   /** schedule_icmp: make a connection for `quote`, an answer of the VIP; -1 when there is none to make. */
   schedule(quote: Packet, p: Packet, ctx: PathContext): number;
+  /** A one-packet connection that `schedule` made ends with its packet. */
+  endIfOnePacket(connection: number): void;
   isNat(connection: number): boolean;
   /** Raw address words of the VIP and of the real server, and their raw ports. */
   virtualAddress(connection: number, out: Int32Array): void;
@@ -87,9 +89,13 @@ export function handleIcmpError(p: Packet, connections: RelatedConnections, ctx:
   if (!isBalanced(quote.protocol) || !hasPorts(quote)) return PASS;
   const translated = connections.byTranslated(quote);
   if (translated >= 0) return fromServer(p, translated, connections, ctx);
-  let connection = connections.byAnswer(quote);
-  if (connection < 0 && ctx.sysctl.schedule_icmp !== 0) connection = connections.schedule(quote, p, ctx);
-  return connection < 0 ? PASS : fromClientSide(p, connection, connections, ctx);
+  const connection = connections.byAnswer(quote);
+  if (connection >= 0) return fromClientSide(p, connection, connections, ctx);
+  const scheduled = ctx.sysctl.schedule_icmp === 0 ? -1 : connections.schedule(quote, p, ctx);
+  if (scheduled < 0) return PASS;
+  const verdict = fromClientSide(p, scheduled, connections, ctx);
+  connections.endIfOnePacket(scheduled);
+  return verdict;
 }
 
 /** NAT: from the real server's side to the client (handle_response_icmp). */

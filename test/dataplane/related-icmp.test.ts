@@ -41,6 +41,7 @@ class OneConnection implements RelatedConnections {
 
   byRequest(q: Packet): number { return this.#is(q, this.client, CLIENT_PORT, this.vip, VIRTUAL_PORT); }
   byAnswer(q: Packet): number { return this.#is(q, this.vip, VIRTUAL_PORT, this.client, CLIENT_PORT); }
+  endIfOnePacket(): void {}
   byTranslated(q: Packet): number { return this.nat ? this.#is(q, this.client, CLIENT_PORT, this.rip, SERVER_PORT) : -1; }
   schedule(q: Packet): number { return this.#is(q, this.vip, VIRTUAL_PORT, this.client, 40006); }
   isNat(): boolean { return this.nat; }

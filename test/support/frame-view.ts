@@ -36,7 +36,7 @@ export function viewFrame(frame: Buffer): FrameView {
     });
     if (view.fragment! & 0x1fff) return view;
   } else if (view.etherType === 0x86dd && p.length >= 40) {
-    Object.assign(view, { version: 6, ttl: p[7], protocol: p[6], src: addressText(p.subarray(8, 24)), dst: addressText(p.subarray(24, 40)), l4: p.subarray(40) });
+    Object.assign(view, { version: 6, tos: (p.readUInt16BE(0) >> 4) & 0xff, ttl: p[7], protocol: p[6], src: addressText(p.subarray(8, 24)), dst: addressText(p.subarray(24, 40)), l4: p.subarray(40) });
   } else {
     return view;
   }

@@ -174,7 +174,8 @@ export class HostStack {
     const length = data + (flags & TCP_FLAG.syn ? 1 : 0) + (flags & TCP_FLAG.fin ? 1 : 0);
     const fields = flags & TCP_FLAG.ack ? { seq: ack, ack: 0, window: 0 } : { seq: 0, ack: seq + length, window: 0 };
     const rst = tcpSegment(view.dst!, view.src!, dport, sport, TCP_FLAG.rst | (flags & TCP_FLAG.ack ? 0 : TCP_FLAG.ack), fields);
-    this.#send(this.#packet(view.dst!, view.src!, 6, rst, { dontFragment: true, ident: 0, tos: view.tos ?? 0 }));
+    // The class of the segment without its ECN bits (tcp_v4_send_reset, tcp_v6_send_reset).
+    this.#send(this.#packet(view.dst!, view.src!, 6, rst, { dontFragment: true, ident: 0, tos: (view.tos ?? 0) & 0xfc }));
   }
 
   #udp(packet: Buffer, view: FrameView, datagram: Buffer, unicast: boolean): void {

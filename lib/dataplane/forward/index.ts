@@ -22,15 +22,24 @@ export function forwardRequest(p: Packet, conn: number, core: CoreContext): Verd
   if (hop === ROUTE_LOCAL) return deliverLocally(p, conn, method, core);
   if (hop < 0) {
     const verdict = noRouteByIpvs(p, core);
-    if (method !== at.METHOD.masq && core.answerBytes > 0) countOut(core, conn, core.answerBytes);
+    countAnswer(conn, method, core);
     return verdict;
   }
   // A loopback source never leaves the host.
   if (p.family === 4 && (p.s0 & 0xff) === 127) return dropped(core, DROP.martianSource);
   core.answerBytes = 0;
   const verdict = leave(p, conn, method, hop, core);
-  if (verdict === DROPPED && core.answerBytes > 0 && method !== at.METHOD.masq) countOut(core, conn, core.answerBytes);
+  if (verdict === DROPPED) countAnswer(conn, method, core);
   return verdict;
+}
+
+/**
+ * The director's own ICMP answer about a packet passes ip_vs_out_icmp, which counts it for the connection that the quote names: not for NAT, where
+ * the quote is no answer's inverse, and not for one-packet connections, which no lookup finds.
+ */
+function countAnswer(conn: number, method: number, core: CoreContext): void {
+  if (core.answerBytes === 0 || method === at.METHOD.masq) return;
+  if (((core.connections.words[conn * at.CONN_WORDS + at.STATE] as number) & at.CONN_ONE_PACKET) === 0) countOut(core, conn, core.answerBytes);
 }
 
 function leave(p: Packet, conn: number, method: number, hop: number, core: CoreContext): Verdict {
