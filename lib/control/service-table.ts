@@ -210,7 +210,8 @@ export class ServiceTable {
   }
 
   #daemonsEdit(): TableEdit {
-    return { op: 'daemons', master: this.#contents.sync.runs('master'), backup: this.#contents.sync.runs('backup') };
+    const daemons = this.#contents.sync.list();
+    return { op: 'daemons', master: daemons.find(({ role }) => role === 'master') ?? null, backup: daemons.find(({ role }) => role === 'backup') ?? null };
   }
 
   #existing(id: ServiceId, code: 'NoSuchService' | 'ServiceNotDefined' = 'NoSuchService'): Entry {

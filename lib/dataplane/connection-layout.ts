@@ -63,6 +63,8 @@ export const CONN_ENGINE = 1 << 18;
 export const CONN_HELPER = 1 << 19;
 /** Made for a data connection whose client port is not known yet (IP_VS_CONN_F_NO_CPORT). */
 export const CONN_NO_CLIENT_PORT = 1 << 20;
+/** Made after a synchronisation message (IP_VS_CONN_F_SYNC). */
+export const CONN_SYNCED = 1 << 21;
 
 export const COLD_WORDS = 8;
 export const CONTROL = 0, CHILDREN = 1, HASH_IN = 2, HASH_OUT = 3, DESTINATION_ADDRESS = 4;

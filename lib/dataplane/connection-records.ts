@@ -37,6 +37,7 @@ export function connectionRecord(connections: Connections, conn: number, nowMs: 
     method: at.METHOD_NAMES[(state & at.METHOD_MASK) >> at.METHOD_SHIFT] as ConnectionRecord['method'],
     pe: engine?.engine ?? null,
     peData: engine?.data ?? null,
+    ...((state & at.CONN_SYNCED) !== 0 ? { synced: true } : {}),
   };
 }
 

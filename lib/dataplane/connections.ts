@@ -25,6 +25,9 @@ export interface ConnectionOptions {
   readonly startMs: number;
 }
 
+/** What a connection is bound to: a destination, or what stands for one that is not known here (slot -1). */
+export type BindTarget = Pick<DestinationEntry, 'slot' | 'family' | 'raw' | 'method' | 'bound'>;
+
 export class Connections {
   readonly capacity: number;
   readonly words: Int32Array;
@@ -36,6 +39,8 @@ export class Connections {
   templates = 0;
   /** Told of every connection that ends, before its words are cleared. */
   onEnd: ((conn: number) => void) | null = null;
+  /** Told of every connection that is kept on expiry because others hang on it. */
+  onRearm: ((conn: number) => void) | null = null;
   readonly #pool: IndexPool;
   readonly #wheel: TimerWheel;
   readonly #seed: number;
@@ -97,7 +102,7 @@ export class Connections {
    * A new connection of `flow` to `destination` (null: cache bypass), or a template (at.CONN_TEMPLATE). Its destination's address and raw port are
    * bound once, here. -1 when the table is full.
    */
-  create(flow: Flow, destination: DestinationEntry | null, rawPort: number, flags: number, nowMs: number): number {
+  create(flow: Flow, destination: BindTarget | null, rawPort: number, flags: number, nowMs: number): number {
     const conn = this.#pool.take();
     if (conn < 0) return -1;
     const words = this.words;
@@ -267,6 +272,7 @@ export class Connections {
       const base = conn * at.CONN_WORDS;
       this.words[base + at.TIMEOUT] = CONTROLLING_MS;
       this.words[base + at.LAST_SEEN] = this.clock(timeMs);
+      this.onRearm?.(conn);
       return timeMs + CONTROLLING_MS;
     }
     this.#release(conn);
@@ -296,13 +302,13 @@ export class Connections {
   }
 
   /** NAT answers always come back here; others only when the destination has the virtual address itself. */
-  #answersPassHere(flow: Flow, destination: DestinationEntry): boolean {
+  #answersPassHere(flow: Flow, destination: BindTarget): boolean {
     if (destination.method === 'masq') return true;
     const { raw } = destination;
     return destination.family === flow.family && raw[0] === flow.v0 && raw[1] === flow.v1 && raw[2] === flow.v2 && raw[3] === flow.v3;
   }
 
-  #prepareNat(conn: number, flow: Flow, destination: DestinationEntry, rawPort: number): void {
+  #prepareNat(conn: number, flow: Flow, destination: BindTarget, rawPort: number): void {
     const base = conn * at.CONN_WORDS;
     const out = base + at.ENTRY_WORDS;
     const words = this.words;
@@ -329,7 +335,7 @@ export class Connections {
     this.index.insert(hash, conn * 2);
   }
 
-  #indexOut(conn: number, flow: Flow, destination: DestinationEntry, rawPort: number): void {
+  #indexOut(conn: number, flow: Flow, destination: BindTarget, rawPort: number): void {
     const out = conn * at.CONN_WORDS + at.ENTRY_WORDS;
     const words = this.words;
     const { raw } = destination;
@@ -394,7 +400,7 @@ function same(words: Int32Array, begin: number, w0: number, w1: number, w2: numb
 }
 
 /** What a connection takes from its destination when it is made. */
-function methodFlags(destination: DestinationEntry | null): number {
+function methodFlags(destination: BindTarget | null): number {
   if (destination === null) return at.METHOD.bypass << at.METHOD_SHIFT;
   return (at.METHOD[destination.method] << at.METHOD_SHIFT) | at.CONN_INACTIVE
     | (destination.method === 'masq' ? 0 : at.CONN_NO_OUTPUT) | (destination.family === 6 ? at.CONN_DESTINATION_IPV6 : 0);

@@ -7,6 +7,7 @@ import type { MarkClassifier } from './marks.ts';
 import type { PathContext } from './path-context.ts';
 import type { ProtocolTimeouts } from './protocol-timeouts.ts';
 import type { Services } from './services.ts';
+import type { Synchronisation } from './sync.ts';
 import type { Trace } from './trace.ts';
 
 export interface CoreContext extends PathContext {
@@ -23,6 +24,7 @@ export interface CoreContext extends PathContext {
   trace: Trace | null;
   /** A backup synchronisation daemon runs (backup_only looks at it). */
   backupDaemon: boolean;
+  readonly sync: Synchronisation;
 }
 
 /** Block of Counters that counts for the director as a whole. */

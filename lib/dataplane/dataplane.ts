@@ -29,6 +29,7 @@ import { ConnectionsByQuote } from './related-connections.ts';
 import { ScratchRing } from './scratch-ring.ts';
 import { Services } from './services.ts';
 import { dataplaneStats } from './stats.ts';
+import { Synchronisation } from './sync.ts';
 import { Trace } from './trace.ts';
 
 export const DEFAULT_MAX_CONNECTIONS = 1_048_576;
@@ -83,12 +84,14 @@ export class Dataplane {
     this.#core = {
       network: this.network, sink: SILENT_SINK, nowMs: startMs, sysctl, drops, icmpLimit: options.limitIcmp === true ? new IcmpLimit() : null, answerBytes: 0,
       services, connections, counters, timeouts: new ProtocolTimeouts(), defence: new Defence(sysctl), marks: new MarkClassifier(),
-      flow: new Flow(), templateFlow: new Flow(), trace: null, backupDaemon: false,
+      flow: new Flow(), templateFlow: new Flow(), trace: null, backupDaemon: false, sync: new Synchronisation(),
     };
     this.#fragments = new Fragments({ maxBytes: options.maxFragmentBytes ?? DEFAULT_FRAGMENT_BYTES, sizes: this.network.sizes, scratch, drops, random });
     this.#walk = new Walk(this.#core, this.#fragments);
     const related = new ConnectionsByQuote(this.#core);
     this.network.onUnresolved = (memory, l3Off, l3End) => answerUnresolved(memory, l3Off, l3End, related, this.#core);
+    connections.onEnd = (conn) => this.#core.sync.master?.forget(conn);
+    connections.onRearm = (conn) => this.#core.sync.master?.rearmed(conn);
     this.#nextEstimateMs = startMs + ESTIMATE_EVERY_MS;
     this.#nextDefenceMs = startMs + DEFENCE_EVERY_MS;
     this.#nextHousekeepingMs = startMs + HOUSEKEEPING_EVERY_MS;
@@ -119,6 +122,9 @@ export class Dataplane {
   advance(sink: FrameSink, nowMs: number): number {
     const core = this.#core;
     core.sink = sink;
+    this.#nextEstimateMs = skipped(this.#nextEstimateMs, ESTIMATE_EVERY_MS, nowMs);
+    this.#nextDefenceMs = skipped(this.#nextDefenceMs, DEFENCE_EVERY_MS, nowMs);
+    this.#nextHousekeepingMs = skipped(this.#nextHousekeepingMs, HOUSEKEEPING_EVERY_MS, nowMs);
     while (Math.min(this.#nextEstimateMs, this.#nextDefenceMs, this.#nextHousekeepingMs) <= nowMs) {
       const stepMs = Math.min(this.#nextEstimateMs, this.#nextDefenceMs, this.#nextHousekeepingMs);
       core.nowMs = this.network.nowMs = stepMs;
@@ -129,8 +135,9 @@ export class Dataplane {
     const done = core.connections.expire(nowMs, this.#timersPerAdvance);
     const fragmentsMs = this.#fragments.expire(nowMs, this.#onFragmentTimeout);
     this.network.releaseHeld(sink, nowMs);
+    const syncMs = core.sync.master?.advance(nowMs) ?? Infinity;
     if (!done) return 0;
-    return Math.max(0, Math.min(core.connections.idleMs(nowMs), fragmentsMs, this.network.nextWakeMs(), this.#nextPeriodicMs() - nowMs));
+    return Math.max(0, Math.min(syncMs, core.connections.idleMs(nowMs), fragmentsMs, this.network.nextWakeMs(), this.#nextPeriodicMs() - nowMs));
   }
 
   /** Drop counters by index of DROP_REASONS, as they run. */
@@ -198,6 +205,15 @@ export class Dataplane {
     const { connections, services } = this.#core;
     return connections.count === 0 && !services.active ? Infinity : this.#nextEstimateMs;
   }
+}
+
+/** After so many idle rounds every rate is 0: longer jumps of the clock need not run more. */
+const MOST_ROUNDS = 128;
+
+/** The next round of something periodic, when a jump of the clock would mean too many. */
+function skipped(nextMs: number, everyMs: number, nowMs: number): number {
+  const rounds = Math.floor((nowMs - nextMs) / everyMs);
+  return rounds > MOST_ROUNDS ? nextMs + (rounds - MOST_ROUNDS) * everyMs : nextMs;
 }
 
 const SILENT_SINK: FrameSink = { transmit: () => {}, pass: () => {}, deliver: () => {}, resolve: () => {} };

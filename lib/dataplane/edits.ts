@@ -39,7 +39,8 @@ export function applyEdit(core: CoreContext, edit: TableEdit): void {
     case 'neighbour':
       return core.network.setNeighbour(edit.neighbour);
     case 'daemons':
-      core.backupDaemon = edit.backup;
+      core.backupDaemon = edit.backup !== null;
+      core.sync.configure(core, edit.master, edit.backup);
   }
 }
 

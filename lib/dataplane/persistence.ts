@@ -96,6 +96,7 @@ function usable(core: CoreContext, template: number): boolean {
   return destination !== undefined && destination.available && !(core.sysctl.expire_quiescent_template !== 0 && destination.weight === 0);
 }
 
-function engineKey(key: Flow, data: string): string {
+/** Identity of a template of a persistence engine. */
+export function engineKey(key: Flow, data: string): string {
   return `${key.family} ${key.protocol} ${key.c0} ${key.c1} ${key.c2} ${key.c3} ${key.v0} ${key.v1} ${key.v2} ${key.v3} ${key.virtualPort} ${data}`;
 }

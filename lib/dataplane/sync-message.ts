@@ -12,7 +12,7 @@
 
 /** Connection flags as both ends know them (include/uapi/linux/ip_vs.h). */
 export const SYNC_FLAG = {
-  methodMask: 7, masq: 0, local: 1, tunnel: 2, route: 3, bypass: 4, noOutput: 0x80, inactive: 0x100, sequenceMask: 0x600, noClientPort: 0x800, template: 0x1000,
+  methodMask: 7, masq: 0, local: 1, tunnel: 2, route: 3, bypass: 4, synced: 0x20, noOutput: 0x80, inactive: 0x100, sequenceMask: 0x600, noClientPort: 0x800, template: 0x1000,
 } as const;
 
 /** What a backup takes over of the flags (IP_VS_CONN_F_BACKUP_MASK). */

@@ -74,6 +74,8 @@ export interface ConnectionRecord {
   /** Persistence engine and its printable data (SIP call-id), or null. */
   readonly pe: string | null;
   readonly peData: string | null;
+  /** Made after a synchronisation message of a master. */
+  readonly synced?: boolean;
 }
 
 import type { Family } from './protocol.ts';

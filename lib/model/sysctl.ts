@@ -15,11 +15,21 @@ export const SYSCTLS = [
   ['lblcr_expiration', 86400, 0, 0x7fffffff, 'seconds after which lblcr forgets an unused destination address, or shrinks an unchanged set'],
   ['nat_icmp_send', 0, 0, 1, 'answer packets from a NAT real server that match no entry with port unreachable'],
   ['pmtu_disc', 1, 0, 1, 'copy DF to the tunnel header and honour path MTU'],
+  ['run_estimation', 1, 0, 1, 'accepted for compatibility; rates are always estimated'],
   ['schedule_icmp', 0, 0, 1, 'schedule ICMP errors that match no entry'],
   ['secure_tcp', 0, 0, 3, 'defence: use the stricter TCP state table'],
   ['sloppy_tcp', 0, 0, 1, 'schedule TCP packets without SYN'],
   ['sloppy_sctp', 0, 0, 1, 'schedule SCTP packets that are not INIT'],
   ['snat_reroute', 1, 0, 1, 'route NAT answers again by their new source'],
+  ['sync_period', 50, 0, 0x7fffffff, 'a connection is synchronised once in this many packets (the kernel\'s second number of sync_threshold)'],
+  ['sync_persist_mode', 0, 0, 1, 'synchronise only templates of persistent services, not their connections'],
+  ['sync_ports', 1, 1, 256, 'accepted for compatibility; one port is used'],
+  ['sync_qlen_max', 7141, 0, 0x7fffffff, 'accepted for compatibility; messages are not queued'],
+  ['sync_refresh_period', 0, 0, 0x7fffffff, 'seconds by which a timeout must have changed to be synchronised again'],
+  ['sync_retries', 0, 0, 8, 'how often a changed timeout is repeated within sync_refresh_period'],
+  ['sync_sock_size', 0, 0, 0x7fffffff, 'accepted for compatibility; the host\'s socket buffers are not used'],
+  ['sync_threshold', 3, 0, 0x7fffffff, 'a connection is first synchronised at this many packets'],
+  ['sync_version', 1, 0, 1, 'version of synchronisation messages'],
 ] as const;
 
 export type SysctlName = (typeof SYSCTLS)[number][0];

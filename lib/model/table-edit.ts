@@ -3,6 +3,7 @@
  * Edits rather than whole snapshots, because the kernel's behaviour depends on their order (where a scheduler's cursor stands
  * after a removal, a destination that is removed and added again), and because -R of 10,000 rules must not cost 10,000 snapshots.
  */
+import type { SyncDaemon } from './control-command.ts';
 import type { Destination } from './destination.ts';
 import type { MarkRule } from './mark-rule.ts';
 import type { NetworkState, Neighbour } from './network-state.ts';
@@ -27,5 +28,5 @@ export type TableEdit =
   | { readonly op: 'marks'; readonly rules: readonly MarkRule[] }
   | { readonly op: 'network'; readonly state: NetworkState }
   | { readonly op: 'neighbour'; readonly neighbour: Neighbour }
-  /** Which synchronisation daemons run (their sockets are not the data plane's); backup_only looks at it. */
-  | { readonly op: 'daemons'; readonly master: boolean; readonly backup: boolean };
+  /** The synchronisation daemons that run; null where none does. backup_only looks at it. */
+  | { readonly op: 'daemons'; readonly master: SyncDaemon | null; readonly backup: SyncDaemon | null };

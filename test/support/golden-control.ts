@@ -10,6 +10,7 @@ import type { ApiCaller, ApiMethod, ApiMethods, ListedService } from '../../lib/
 import { Controller } from '../../lib/control/controller.ts';
 import { ServiceTable } from '../../lib/control/service-table.ts';
 import { InProcessLink } from '../../lib/dataplane/in-process-link.ts';
+import type { ControlCommand } from '../../lib/model/control-command.ts';
 import { LvsError } from '../../lib/model/errors.ts';
 import { type ConnectionRecord, type DataplaneStats, type Stats, ZERO_STATS } from '../../lib/model/stats.ts';
 import { SYSCTLS, type SysctlName } from '../../lib/model/sysctl.ts';
@@ -60,12 +61,17 @@ export class GoldenControl {
     }
     const short = name.slice(VS_PREFIX.length);
     if (!name.startsWith(VS_PREFIX) || !SYSCTLS.some(([known]) => known === short)) throw new Error(`no model of the sysctl ${name}`);
-    const { results } = await this.#controller.call('apply', { commands: [{ op: 'sysctl', name: short as SysctlName, value: Number(value) }] });
-    return results[0]!.ok ? null : 'Invalid argument';
+    const [first = '', second] = value.trim().split(/\s+/);
+    const commands: ControlCommand[] = [{ op: 'sysctl', name: short as SysctlName, value: Number(first) }];
+    // The kernel's sync_threshold holds two numbers; ours has a name for each.
+    if (short === 'sync_threshold' && second !== undefined) commands.push({ op: 'sysctl', name: 'sync_period', value: Number(second) });
+    const { results } = await this.#controller.call('apply', { commands });
+    return results.every((result) => result.ok) ? null : 'Invalid argument';
   }
 
   async sysctls(): Promise<[string, string][]> {
-    return Object.entries(await this.#controller.call('sysctls', {})).map(([name, value]) => [name, String(value)]);
+    const { sync_period: period, ...values } = await this.#controller.call('sysctls', {});
+    return Object.entries(values).map(([name, value]) => [name, name === 'sync_threshold' ? `${value}\t${period}` : String(value)]);
   }
 
   /** After a shell step: what the control plane and the data plane must know of it. */

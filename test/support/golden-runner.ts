@@ -27,7 +27,6 @@ export interface GoldenOptions { readonly only?: string | undefined }
  */
 const EXCEPTIONS: readonly { readonly holds: (golden: GoldenCase) => boolean; readonly reason: string }[] = [
   { holds: (g) => g.title.includes('QUIRK'), reason: 'a kernel oddity that the golden README says not to imitate' },
-  { holds: (g) => g.id.startsWith('sync-') || g.sync_payloads !== undefined, reason: 'connection synchronisation is not there yet' },
 ];
 
 export async function runGolden(targets: readonly string[], options: GoldenOptions = {}): Promise<FolderResult[]> {

@@ -38,7 +38,7 @@ export function procConnections(records: readonly ConnectionRecord[]): string {
 
 /** /proc/net/ip_vs_conn_sync (ip_vs_conn_sync_seq_show); entries made here are LOCAL, received ones SYNC. */
 export function procConnectionsSync(records: readonly ConnectionRecord[]): string {
-  const rows = records.map((r) => `${connectionColumns(r)} ${'LOCAL'.padEnd(6)} ${String(r.expiresSec).padStart(7)}\n`);
+  const rows = records.map((r) => `${connectionColumns(r)} ${(r.synced ? 'SYNC' : 'LOCAL').padEnd(6)} ${String(r.expiresSec).padStart(7)}\n`);
   return ['Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Origin Expires\n', ...rows].join('');
 }
 
