@@ -1,23 +1,20 @@
 /**
  * Reassembly (ip_defrag, nf_ct_frag6_gather): fragments wait until their datagram is whole, which then walks as one packet and is cut
- * again on its way out. Memory is bounded and taken once, in blocks of 512 bytes:
- *
- *     blocks   [ 512 bytes ][ 512 bytes ] ...     #next[b]: the chain of one fragment's bytes
- *     fragment = its first block; #offset[b], #length[b], #nextFragment[b]: the datagram's fragments by offset
- *
- * When all blocks are taken, the oldest incomplete datagram goes. Duplicates are ignored; overlaps end the datagram (RFC 5722; Linux does
- * the same for IPv4). Datagrams that are not whole in 30 s (IPv6: 60 s) go, and the sender of the first fragment is told.
+ * again on its way out. Memory is bounded (FragmentStore); when it is full, the oldest incomplete datagram goes. Copies of what is here are
+ * ignored; overlaps end the datagram (RFC 5722; Linux does the same for IPv4). Datagrams that are not whole in 30 s (IPv6: 60 s) go, and
+ * the sender of the first fragment is told.
  */
 import { DROP } from '../model/drop-reason.ts';
 import { swap16 } from '../wire/address.ts';
 import { checksumOf } from '../wire/checksum.ts';
-import { FrameMemory } from '../wire/frame.ts';
+import type { FrameMemory } from '../wire/frame.ts';
 import { moreFragments } from '../wire/ipv6.ts';
 import { hashWords } from '../structures/seeded-hash.ts';
 import { Datagram, ecnOfFragments } from './datagram.ts';
 import type { FragmentSizes } from './fragment-sizes.ts';
+import { BLOCK_BYTES, FragmentStore } from './fragment-store.ts';
 import type { Packet } from './packet.ts';
-import { copyBytes, type ScratchRing } from './scratch-ring.ts';
+import type { ScratchRing } from './scratch-ring.ts';
 
 /** The fragment was kept; nothing to do yet. */
 export const FRAGMENT_HELD = 0;
@@ -26,7 +23,6 @@ export const FRAGMENT_DROPPED = 1;
 /** `p` now is the whole datagram, in own memory with headroom: parse it. p.reassembledMax says how it came. */
 export const FRAGMENT_COMPLETE = 2;
 
-const BLOCK_BYTES = 512;
 const BUCKETS = 4096;
 const TIMEOUT_MS = { 4: 30_000, 6: 60_000 } as const;
 const LARGEST = 65535;
@@ -48,14 +44,7 @@ export class Fragments {
   readonly #scratch: ScratchRing;
   readonly #drops: Float64Array;
   readonly #seed: number;
-  readonly #blockCount: number;
-  #store: FrameMemory | null = null;
-  readonly #next: Int32Array;
-  readonly #offset: Int32Array;
-  readonly #length: Int32Array;
-  readonly #nextFragment: Int32Array;
-  #freeBlock = -1;
-  #freeBlocks = 0;
+  readonly #store: FragmentStore;
   readonly #buckets: (Datagram | null)[] = new Array<Datagram | null>(BUCKETS).fill(null);
   #pool: Datagram | null = null;
   /** Oldest first, by family: within a family all time out alike. */
@@ -67,17 +56,12 @@ export class Fragments {
     this.#scratch = options.scratch;
     this.#drops = options.drops;
     this.#seed = Math.floor(options.random() * 0x100000000) | 0;
-    this.#blockCount = Math.max(256, Math.floor(options.maxBytes / BLOCK_BYTES));
-    this.#next = new Int32Array(this.#blockCount);
-    this.#offset = new Int32Array(this.#blockCount);
-    this.#length = new Int32Array(this.#blockCount);
-    this.#nextFragment = new Int32Array(this.#blockCount);
-    for (let b = this.#blockCount - 1; b >= 0; b--) this.#freeTo(b);
+    this.#store = new FragmentStore(options.maxBytes);
   }
 
   /** Bytes in use. */
   get bytes(): number {
-    return (this.#blockCount - this.#freeBlocks) * BLOCK_BYTES;
+    return this.#store.bytes;
   }
 
   /** Take a fragment (p.isFragment). */
@@ -124,29 +108,28 @@ export class Fragments {
   }
 
   #insert(p: Packet, d: Datagram, headerEnd: number, dataOff: number, start: number, end: number): number {
+    const { offset, following } = this.#store;
     // Where it goes: behind the last fragment that ends at or before its start.
     let before = -1;
     let at = d.first;
-    if (d.last >= 0 && this.#end(d.last) <= start) {
+    if (d.last >= 0 && this.#store.end(d.last) <= start) {
       before = d.last;
       at = -1;
     }
-    while (at >= 0 && this.#end(at) <= start) {
+    while (at >= 0 && this.#store.end(at) <= start) {
       before = at;
-      at = this.#nextFragment[at] as number;
+      at = following[at] as number;
     }
-    if (at >= 0 && (this.#offset[at] as number) < end) {
+    if (at >= 0 && (offset[at] as number) < end) {
       // A copy of what is here is ignored.
       return this.#covers(at, start, end) ? FRAGMENT_HELD : this.#discard(d, DROP.fragmentOverlap);
     }
-    const block = this.#copyIn(p.memory, dataOff, end - start, d);
-    if (block < 0) return this.#discard(d, DROP.fragmentMemory);
-    this.#offset[block] = start;
-    this.#length[block] = end - start;
-    this.#nextFragment[block] = at;
-    if (before < 0) d.first = block;
-    else this.#nextFragment[before] = block;
-    if (at < 0) d.last = block;
+    if (!this.#makeRoom(Math.ceil((end - start) / BLOCK_BYTES), d)) return this.#discard(d, DROP.fragmentMemory);
+    const fragment = this.#store.add(p.memory, dataOff, start, end - start);
+    following[fragment] = at;
+    if (before < 0) d.first = fragment;
+    else following[before] = fragment;
+    if (at < 0) d.last = fragment;
     d.received += end - start;
     d.count++;
     d.note(p, headerEnd);
@@ -156,9 +139,10 @@ export class Fragments {
 
   /** Whether one unbroken run of fragments from `at` on holds all of [start, end). */
   #covers(at: number, start: number, end: number): boolean {
-    if ((this.#offset[at] as number) > start) return false;
-    let covered = this.#end(at);
-    for (let next = this.#nextFragment[at] as number; next >= 0 && covered < end && this.#offset[next] === covered; next = this.#nextFragment[next] as number) covered = this.#end(next);
+    const { offset, following } = this.#store;
+    if ((offset[at] as number) > start) return false;
+    let covered = this.#store.end(at);
+    for (let next = following[at] as number; next >= 0 && covered < end && offset[next] === covered; next = following[next] as number) covered = this.#store.end(next);
     return covered >= end;
   }
 
@@ -175,9 +159,10 @@ export class Fragments {
     const l3Off = this.#scratch.take(length);
     to.u8.set(d.header.subarray(0, d.headerLength), l3Off);
     this.#sizes.count = 0;
-    for (let f = d.first; f >= 0; f = this.#nextFragment[f] as number) {
-      this.#copyOut(f, to, l3Off + d.headerLength + (this.#offset[f] as number));
-      this.#sizes.add(this.#length[f] as number);
+    const store = this.#store;
+    for (let f = d.first; f >= 0; f = store.following[f] as number) {
+      store.copyOut(f, to, l3Off + d.headerLength + (store.offset[f] as number));
+      this.#sizes.add(store.length[f] as number);
     }
     if (d.family === 4) writeWholeIpv4(to, l3Off, length, ecn, d.largestWithDf === d.largest);
     else writeWholeIpv6(to, l3Off, length, ecn, d.nextHeader);
@@ -201,10 +186,10 @@ export class Fragments {
   #tell(d: Datagram, onTimeout: ReassemblyTimeout): void {
     if (d.headerLength === 0) return;
     const headerLength = d.headerLength + (d.family === 6 ? 8 : 0);
-    const length = headerLength + (this.#length[d.first] as number);
+    const length = headerLength + (this.#store.length[d.first] as number);
     const l3Off = this.#scratch.take(length);
     this.#scratch.memory.u8.set(d.header.subarray(0, headerLength), l3Off);
-    this.#copyOut(d.first, this.#scratch.memory, l3Off + headerLength);
+    this.#store.copyOut(d.first, this.#scratch.memory, l3Off + headerLength);
     onTimeout(this.#scratch.memory, l3Off, l3Off + length, d.interfaceIdx);
   }
 
@@ -233,15 +218,7 @@ export class Fragments {
   }
 
   #release(d: Datagram): void {
-    for (let f = d.first; f >= 0; ) {
-      const following = this.#nextFragment[f] as number;
-      for (let b = f; b >= 0; ) {
-        const next = this.#next[b] as number;
-        this.#freeTo(b);
-        b = next;
-      }
-      f = following;
-    }
+    this.#store.free(d.first);
     if (d.older === null) this.#oldest[d.family] = d.newer;
     else d.older.newer = d.newer;
     if (d.newer === null) this.#newest[d.family] = d.older;
@@ -277,48 +254,15 @@ export class Fragments {
     return hashWords(this.#seed, p.s0 ^ Math.imul(p.s2, 31), p.s1 ^ Math.imul(p.s3, 31), p.d0 ^ p.d1 ^ p.d2 ^ p.d3, id) & (BUCKETS - 1);
   }
 
-  #end(fragment: number): number {
-    return (this.#offset[fragment] as number) + (this.#length[fragment] as number);
-  }
-
-  #freeTo(block: number): void {
-    this.#next[block] = this.#freeBlock;
-    this.#freeBlock = block;
-    this.#freeBlocks++;
-  }
-
-  /** First block of a copy, or -1 when even the other datagrams' memory would not do. */
-  #copyIn(from: FrameMemory, off: number, length: number, keep: Datagram): number {
-    const need = Math.ceil(length / BLOCK_BYTES);
-    while (this.#freeBlocks < need) {
+  /** False when even the other datagrams' memory would not do. */
+  #makeRoom(blocks: number, keep: Datagram): boolean {
+    while (this.#store.freeBlocks < blocks) {
       const victim = this.#victim(keep);
-      if (victim === null) return -1;
+      if (victim === null) return false;
       this.#drops[DROP.fragmentMemory]! += victim.count;
       this.#release(victim);
     }
-    const store = (this.#store ??= new FrameMemory(new ArrayBuffer(this.#blockCount * BLOCK_BYTES)));
-    const first = this.#freeBlock;
-    let block = first;
-    for (let i = 0; i < need; i++) {
-      block = i === 0 ? first : (this.#next[block] as number);
-      const part = Math.min(BLOCK_BYTES, length - i * BLOCK_BYTES);
-      copyBytes(from, off + i * BLOCK_BYTES, store, block * BLOCK_BYTES, part);
-    }
-    this.#freeBlock = this.#next[block] as number;
-    this.#next[block] = -1;
-    this.#freeBlocks -= need;
-    return first;
-  }
-
-  #copyOut(fragment: number, to: FrameMemory, off: number): void {
-    const store = this.#store as FrameMemory;
-    let left = this.#length[fragment] as number;
-    for (let b = fragment; b >= 0 && left > 0; b = this.#next[b] as number) {
-      const part = Math.min(BLOCK_BYTES, left);
-      copyBytes(store, b * BLOCK_BYTES, to, off, part);
-      off += part;
-      left -= part;
-    }
+    return true;
   }
 
   /** The oldest datagram of either family but `keep`. */

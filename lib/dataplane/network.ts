@@ -1,12 +1,7 @@
 /**
  * Where packets go: routes, next hops, link-layer addresses, path MTUs, and the last step of every forwarded packet, writing its Ethernet
  * header and handing it to the sink. Routing is for first packets; what they find is a next-hop index that connections cache together
- * with `generation`, and everything the hit path reads of a next hop lies in typed arrays:
- *
- *   hop:   interface | mtu | flags | dst MAC bytes 0-1 | dst MAC 2-5 | src MAC 0-3 | src MAC 4-5
- *
- * so that an Ethernet header, which starts at 2 modulo 4, is one half word and three words. A next hop is made when it is first
- * routed to; the table starts again when the network changes or it is full, which `generation` tells everyone.
+ * with `generation`. When the network changes, or the next-hop table is full, the indices start again, which `generation` tells everyone.
  */
 import { OFFLOAD_GSO_SIZE, type FrameMemory, type FrameSink } from '../wire/frame.ts';
 import { formatAddress } from '../wire/address.ts';
@@ -14,7 +9,8 @@ import { DROP } from '../model/drop-reason.ts';
 import type { Neighbour, NetworkInterface, NetworkState } from '../model/network-state.ts';
 import { fragmentIpv4, fragmentIpv6 } from './fragment-output.ts';
 import { FragmentSizes } from './fragment-sizes.ts';
-import { HeldFrames, HELD_MS, neighbourKey, Neighbours, parseMac, type HeldFrame } from './neighbours.ts';
+import { HeldFrames, HELD_MS, type HeldFrame } from './neighbours.ts';
+import { DOWN, DST_HIGH, DST_LOW, HOP_WORDS, INTERFACE, MOST_HOPS, MTU, NextHops, READY, SRC_HIGH, SRC_LOW, STATE, type NextHop } from './next-hops.ts';
 import type { Packet } from './packet.ts';
 import { PathMtus } from './path-mtus.ts';
 import { ROUTE_NONE, RouteTable, routeEntries, type RouteEntry } from './routes.ts';
@@ -24,37 +20,9 @@ import { SourceAddresses } from './source-address.ts';
 
 export { ROUTE_BLACKHOLE, ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_NONE, ROUTE_PROHIBIT, ROUTE_UNREACHABLE } from './routes.ts';
 
-/** Next hops kept before the table starts again. */
-const MOST_HOPS = 65536;
-const FIRST_HOPS = 256;
-
-/** Words of a next hop in the table. */
-const WORDS = 8;
-const INTERFACE = 0;
-const MTU = 1;
-const STATE = 2;
-const DST_HIGH = 3;
-const DST_LOW = 4;
-const SRC_HIGH = 5;
-const SRC_LOW = 6;
-
-const UNRESOLVED = 0;
-const READY = 1;
-const DOWN = 2;
-
 const RESOLVE_EVERY_MS = 1000;
 /** A next hop in use is resolved again this often, so that the kernel's entry does not age away. */
 const REFRESH_EVERY_MS = 30_000;
-
-interface Hop {
-  readonly interfaceIdx: number;
-  /** Address to resolve: the gateway, or the destination on-link. */
-  readonly family: 4 | 6;
-  readonly words: Int32Array;
-  readonly key: string;
-  readonly source: Int32Array | null;
-  readonly sourceFamily: 4 | 6;
-}
 
 /** A destination that no own address is nearer to than another. */
 const NOWHERE = new Int32Array(4);
@@ -76,13 +44,9 @@ export class Network {
   #state: NetworkState = EMPTY;
   #tables: Record<4 | 6, RouteTable> = { 4: new RouteTable([]), 6: new RouteTable([]) };
   #sources = new SourceAddresses(EMPTY);
-  readonly #neighbours = new Neighbours();
+  readonly #hops = new NextHops();
   readonly #held = new HeldFrames();
   readonly #pathMtus = new PathMtus();
-  #hops: Hop[] = [];
-  #hopByKey = new Map<string, number>();
-  #words = new Int32Array(FIRST_HOPS * WORDS);
-  #resolvedMs = new Float64Array(FIRST_HOPS);
   /** Next hops whose neighbour came to be known while frames were waiting. */
   readonly #released: number[] = [];
   #identification: number;
@@ -117,19 +81,11 @@ export class Network {
     this.#state = state;
     this.#tables = { 4: new RouteTable(routeEntries(state, 4)), 6: new RouteTable(routeEntries(state, 6)) };
     this.#sources = new SourceAddresses(state);
-    this.#neighbours.clear();
-    for (const neighbour of state.neighbours) this.#neighbours.set(neighbour);
-    this.#restartHops();
+    this.#restartHops(state);
   }
 
   setNeighbour(neighbour: Neighbour): void {
-    const key = this.#neighbours.set(neighbour);
-    if (key === null) return;
-    for (let hop = 0; hop < this.#hops.length; hop++) {
-      if ((this.#hops[hop] as Hop).key !== key) continue;
-      this.#fill(hop);
-      if (this.#words[hop * WORDS + STATE] === READY) this.#released.push(hop);
-    }
+    this.#released.push(...this.#hops.setNeighbour(neighbour, this.nowMs));
   }
 
   /** Longest-prefix match: a next-hop index >= 0, or one of the ROUTE_ results. Raw words; IPv4 in w0. */
@@ -150,16 +106,16 @@ export class Network {
   }
 
   interfaceOf(hop: number): number {
-    return this.#words[hop * WORDS + INTERFACE] as number;
+    return this.#hops.words[hop * HOP_WORDS + INTERFACE] as number;
   }
 
   mtuOf(hop: number): number {
-    return this.#words[hop * WORDS + MTU] as number;
+    return this.#hops.words[hop * HOP_WORDS + MTU] as number;
   }
 
   /** Source address towards this next hop into `out` (raw words); false if the director has none of this family. */
   sourceOf(hop: number, family: 4 | 6, out: Int32Array): boolean {
-    const entry = this.#hops[hop];
+    const entry = this.#hops.at(hop);
     if (entry === undefined) return false;
     const source = entry.sourceFamily === family ? entry.source : this.#sources.select(family, entry.interfaceIdx, NOWHERE);
     if (source === null) return false;
@@ -204,7 +160,7 @@ export class Network {
    * larger than the MTU is fragmented (whoever must answer "too big" has done so); super-frames pass as they are.
    */
   send(hop: number, memory: FrameMemory, l3Off: number, l3End: number, offload: number, sink: FrameSink, reassembledMax = 0): void {
-    const mtu = this.#words[hop * WORDS + MTU] as number;
+    const mtu = this.#hops.words[hop * HOP_WORDS + MTU] as number;
     // Fast path: fits, whole.
     if ((offload & OFFLOAD_GSO_SIZE) === 0) {
       if (l3End - l3Off <= mtu && reassembledMax === 0) this.#emit(hop, memory, l3Off, l3End, offload, sink);
@@ -271,8 +227,8 @@ export class Network {
   }
 
   #emit(hop: number, memory: FrameMemory, l3Off: number, l3End: number, offload: number, sink: FrameSink): void {
-    const words = this.#words;
-    const at = hop * WORDS;
+    const words = this.#hops.words;
+    const at = hop * HOP_WORDS;
     // Fast path: the neighbour is known.
     if (words[at + STATE] === READY) {
       memory.u16[(l3Off - 14) >> 1] = words[at + DST_HIGH] as number;
@@ -281,7 +237,7 @@ export class Network {
       i32[o - 3] = words[at + DST_LOW] as number;
       i32[o - 2] = words[at + SRC_HIGH] as number;
       i32[o - 1] = (words[at + SRC_LOW] as number) | ((memory.u8[l3Off] as number) >> 4 === 6 ? 0xdd860000 : 0x00080000);
-      if (this.nowMs - (this.#resolvedMs[hop] as number) > REFRESH_EVERY_MS) this.#resolve(hop, sink);
+      if (this.nowMs - (this.#hops.resolvedMs[hop] as number) > REFRESH_EVERY_MS) this.#resolve(hop, sink);
       sink.transmit(words[at + INTERFACE] as number, memory, l3Off - 14, l3End - l3Off + 14, offload);
       return;
     }
@@ -295,17 +251,19 @@ export class Network {
   }
 
   #resolve(hop: number, sink: FrameSink): void {
-    if (this.nowMs - (this.#resolvedMs[hop] as number) < RESOLVE_EVERY_MS) return;
-    this.#resolvedMs[hop] = this.nowMs;
-    const { interfaceIdx, family, words } = this.#hops[hop] as Hop;
+    const { resolvedMs } = this.#hops;
+    const entry = this.#hops.at(hop);
+    if (entry === undefined || this.nowMs - (resolvedMs[hop] as number) < RESOLVE_EVERY_MS) return;
+    resolvedMs[hop] = this.nowMs;
+    const { interfaceIdx, family, words } = entry;
     sink.resolve(interfaceIdx, formatAddress(family, words[0] as number, words[1] as number, words[2] as number, words[3] as number));
   }
 
   #sendTagged(p: Packet, hop: number, tagBytes: number, sink: FrameSink): void {
     const l3 = p.l3Off;
     const length = p.l3End - l3;
-    const words = this.#words;
-    const at = hop * WORDS;
+    const words = this.#hops.words;
+    const at = hop * HOP_WORDS;
     if (words[at + STATE] !== READY || (length > (words[at + MTU] as number) && (p.offload & OFFLOAD_GSO_SIZE) === 0)) {
       this.send(hop, p.memory, l3, p.l3End, p.offload, sink);
       return;
@@ -322,71 +280,25 @@ export class Network {
   }
 
   #hopFor(entry: RouteEntry, family: 4 | 6, destination: Int32Array): number {
-    const towards = entry.gateway ?? destination;
-    const towardsFamily = entry.gateway === null ? family : entry.gatewayFamily;
-    const learnt = this.#pathMtus.lookup(family, destination);
-    const source = entry.source ?? this.#sources.select(family, entry.interfaceIdx, entry.gateway !== null && family === 4 ? towards : destination);
-    const key = neighbourKey(entry.interfaceIdx, towardsFamily, towards);
-    const sourceText = source === null ? '' : `${source[0]} ${source[1]} ${source[2]} ${source[3]}`;
-    const hopKey = `${key} ${family} ${learnt} ${entry.mtu} ${sourceText}`;
-    const known = this.#hopByKey.get(hopKey);
-    if (known !== undefined) return known;
-    if (this.#hops.length >= MOST_HOPS) this.#restartHops();
-    return this.#addHop(hopKey, { interfaceIdx: entry.interfaceIdx, family: towardsFamily, words: Int32Array.from(towards), key, source, sourceFamily: family },
-      Math.min(learnt, entry.mtu === 0 ? 65535 : entry.mtu));
-  }
-
-  #addHop(hopKey: string, hop: Hop, mtu: number): number {
-    const index = this.#hops.length;
-    if ((index + 1) * WORDS > this.#words.length) {
-      const words = new Int32Array(this.#words.length * 2);
-      words.set(this.#words);
-      this.#words = words;
-      const resolved = new Float64Array(this.#resolvedMs.length * 2);
-      resolved.set(this.#resolvedMs);
-      this.#resolvedMs = resolved;
-    }
-    this.#hops.push(hop);
-    this.#hopByKey.set(hopKey, index);
-    const iface = this.#state.interfaces[hop.interfaceIdx];
-    this.#words[index * WORDS + INTERFACE] = hop.interfaceIdx;
-    this.#words[index * WORDS + MTU] = Math.min(mtu, iface?.mtu ?? 65535);
-    this.#resolvedMs[index] = -RESOLVE_EVERY_MS;
-    this.#fill(index);
-    return index;
-  }
-
-  /** MACs and state of a next hop from the neighbour table and its interface. */
-  #fill(index: number): void {
-    const hop = this.#hops[index] as Hop;
-    const iface = this.#state.interfaces[hop.interfaceIdx];
-    const at = index * WORDS;
-    const own = iface === undefined || !iface.up || !iface.attached ? null : parseMac(iface.mac);
-    const mac = this.#neighbours.get(hop.key);
-    if (own === null) {
-      this.#words[at + STATE] = DOWN;
-      return;
-    }
-    this.#words[at + STATE] = mac === null ? UNRESOLVED : READY;
-    if (mac === null) return;
-    if (this.#resolvedMs[index]! < 0) this.#resolvedMs[index] = this.nowMs;
-    this.#words[at + DST_HIGH] = mac[0]! | (mac[1]! << 8);
-    this.#words[at + DST_LOW] = mac[2]! | (mac[3]! << 8) | (mac[4]! << 16) | (mac[5]! << 24);
-    this.#words[at + SRC_HIGH] = own[0]! | (own[1]! << 8) | (own[2]! << 16) | (own[3]! << 24);
-    this.#words[at + SRC_LOW] = own[4]! | (own[5]! << 8);
+    const { gateway, interfaceIdx } = entry;
+    if (this.#hops.count >= MOST_HOPS) this.#restartHops(null);
+    return this.#hops.indexOf({
+      interfaceIdx, family: gateway === null ? family : entry.gatewayFamily, words: Int32Array.from(gateway ?? destination),
+      source: entry.source ?? this.#sources.select(family, interfaceIdx, gateway !== null && family === 4 ? gateway : destination), sourceFamily: family,
+      mtu: Math.min(this.#pathMtus.lookup(family, destination), entry.mtu === 0 ? 65535 : entry.mtu),
+    }, this.nowMs);
   }
 
   /** Forget all next hops; frames that wait go on waiting for the same neighbour. */
-  #restartHops(): void {
-    const waiting = this.#held.hops().map((hop) => ({ hop: this.#hops[hop] as Hop, mtu: this.mtuOf(hop), frames: this.#held.take(hop) }));
-    this.#hops = [];
-    this.#hopByKey.clear();
+  #restartHops(state: NetworkState | null): void {
+    const waiting = this.#held.hops().map((hop) => ({ hop: this.#hops.at(hop) as NextHop, frames: this.#held.take(hop) }));
+    this.#hops.restart(state?.interfaces ?? null, state?.neighbours ?? null);
     this.#released.length = 0;
     this.generation++;
-    for (const { hop, mtu, frames } of waiting) {
-      const index = this.#addHop(`held ${hop.key} ${mtu}`, hop, mtu);
+    for (const { hop, frames } of waiting) {
+      const index = this.#hops.indexOf(hop, this.nowMs);
       this.#held.put(index, frames);
-      if (this.#words[index * WORDS + STATE] === READY) this.#released.push(index);
+      if (this.#hops.words[index * HOP_WORDS + STATE] === READY) this.#released.push(index);
     }
   }
 }

@@ -1,0 +1,117 @@
+/**
+ * The next-hop table. What the hit path reads of a next hop lies in typed arrays, eight words each:
+ *
+ *     interface | mtu | state | dst MAC bytes 0-1 | dst MAC 2-5 | src MAC 0-3 | src MAC 4-5 | -
+ *
+ * so that an Ethernet header, which starts at 2 modulo 4, is written as one half word and three words. A next hop is made when it is first
+ * routed to. It is one gateway or on-link destination, with one source address and one MTU.
+ */
+import type { Neighbour, NetworkInterface } from '../model/network-state.ts';
+import { neighbourKey, Neighbours, parseMac } from './neighbours.ts';
+
+export const HOP_WORDS = 8;
+export const INTERFACE = 0, MTU = 1, STATE = 2, DST_HIGH = 3, DST_LOW = 4, SRC_HIGH = 5, SRC_LOW = 6;
+
+/** STATE: MACs are there; the neighbour's is not known; the interface cannot send. */
+export const READY = 1, UNRESOLVED = 0, DOWN = 2;
+
+/** Next hops kept before the table starts again. */
+export const MOST_HOPS = 65536;
+const FIRST_HOPS = 256;
+/** Never resolved. */
+const LONG_AGO_MS = -1e9;
+
+export interface NextHop {
+  readonly interfaceIdx: number;
+  /** Address to resolve: the gateway's, or the destination's on-link. */
+  readonly family: 4 | 6;
+  readonly words: Int32Array;
+  /** The director's address towards it. */
+  readonly source: Int32Array | null;
+  readonly sourceFamily: 4 | 6;
+  readonly mtu: number;
+}
+
+export class NextHops {
+  words = new Int32Array(FIRST_HOPS * HOP_WORDS);
+  /** When resolution was last asked for. */
+  resolvedMs = new Float64Array(FIRST_HOPS);
+  readonly #neighbours = new Neighbours();
+  #interfaces: readonly NetworkInterface[] = [];
+  #hops: NextHop[] = [];
+  readonly #byKey = new Map<string, number>();
+  readonly #byNeighbour = new Map<string, number[]>();
+
+  /** Forget all next hops, and take over what the network looks like now. */
+  restart(interfaces: readonly NetworkInterface[] | null, neighbours: readonly Neighbour[] | null): void {
+    this.#hops = [];
+    this.#byKey.clear();
+    this.#byNeighbour.clear();
+    if (interfaces !== null) this.#interfaces = interfaces;
+    if (neighbours === null) return;
+    this.#neighbours.clear();
+    for (const neighbour of neighbours) this.#neighbours.set(neighbour);
+  }
+
+  get count(): number {
+    return this.#hops.length;
+  }
+
+  at(index: number): NextHop | undefined {
+    return this.#hops[index];
+  }
+
+  /** Index of this next hop, made if it is new. */
+  indexOf(hop: NextHop, nowMs: number): number {
+    const neighbour = neighbourKey(hop.interfaceIdx, hop.family, hop.words);
+    const key = `${neighbour} ${hop.sourceFamily} ${hop.mtu} ${hop.source?.join(' ') ?? ''}`;
+    return this.#byKey.get(key) ?? this.#add(key, neighbour, hop, nowMs);
+  }
+
+  /** Returns the next hops that can be sent to now. */
+  setNeighbour(neighbour: Neighbour, nowMs: number): readonly number[] {
+    const key = this.#neighbours.set(neighbour);
+    const hops = key === null ? [] : (this.#byNeighbour.get(key) ?? []);
+    for (const hop of hops) this.#fill(hop, key as string, nowMs);
+    return hops.filter((hop) => this.words[hop * HOP_WORDS + STATE] === READY);
+  }
+
+  #add(key: string, neighbour: string, hop: NextHop, nowMs: number): number {
+    const index = this.#hops.length;
+    if ((index + 1) * HOP_WORDS > this.words.length) this.#grow();
+    this.#hops.push(hop);
+    this.#byKey.set(key, index);
+    const sharing = this.#byNeighbour.get(neighbour);
+    if (sharing === undefined) this.#byNeighbour.set(neighbour, [index]);
+    else sharing.push(index);
+    this.words[index * HOP_WORDS + INTERFACE] = hop.interfaceIdx;
+    this.words[index * HOP_WORDS + MTU] = Math.min(hop.mtu, this.#interfaces[hop.interfaceIdx]?.mtu ?? hop.mtu);
+    this.resolvedMs[index] = LONG_AGO_MS;
+    this.#fill(index, neighbour, nowMs);
+    return index;
+  }
+
+  #grow(): void {
+    const words = new Int32Array(this.words.length * 2);
+    words.set(this.words);
+    this.words = words;
+    const resolved = new Float64Array(this.resolvedMs.length * 2);
+    resolved.set(this.resolvedMs);
+    this.resolvedMs = resolved;
+  }
+
+  /** State and MACs from the interface and the neighbour table. */
+  #fill(index: number, neighbour: string, nowMs: number): void {
+    const iface = this.#interfaces[(this.#hops[index] as NextHop).interfaceIdx];
+    const own = iface === undefined || !iface.up || !iface.attached ? null : parseMac(iface.mac);
+    const mac = this.#neighbours.get(neighbour);
+    const at = index * HOP_WORDS;
+    this.words[at + STATE] = own === null ? DOWN : mac === null ? UNRESOLVED : READY;
+    if (own === null || mac === null) return;
+    if (this.resolvedMs[index] === LONG_AGO_MS) this.resolvedMs[index] = nowMs;
+    this.words[at + DST_HIGH] = mac[0]! | (mac[1]! << 8);
+    this.words[at + DST_LOW] = mac[2]! | (mac[3]! << 8) | (mac[4]! << 16) | (mac[5]! << 24);
+    this.words[at + SRC_HIGH] = own[0]! | (own[1]! << 8) | (own[2]! << 16) | (own[3]! << 24);
+    this.words[at + SRC_LOW] = own[4]! | (own[5]! << 8);
+  }
+}
