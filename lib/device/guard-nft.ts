@@ -11,7 +11,9 @@ import { formatAddress, type ParsedPrefix } from '../wire/address.ts';
 import type { Guard } from './guard.ts';
 import { GuardPolicy, prefixKey, REAL_ADDRESS, REAL_SERVER, SERVICE, VIP, type GuardEntry, type GuardRule } from './guard-policy.ts';
 
-const TABLE = 'netdev tsipvs';
+/** One table a process: daemons on different interfaces do not disturb each other. */
+const TABLE_PREFIX = 'tsipvs_';
+const TABLE = `netdev ${TABLE_PREFIX}${process.pid}`;
 /** Before anything else on the ingress hook. */
 const PRIORITY = -500;
 const ERRORS = { 4: '{ 3, 4, 11, 12 }', 6: '{ 1, 2, 3, 4 }' } as const;
@@ -51,7 +53,7 @@ export class NftGuard implements Guard {
   }
 
   close(): void {
-    removeNftGuard();
+    nft(`delete table ${TABLE}\n`);
   }
 
   #write(): void {
@@ -61,12 +63,17 @@ export class NftGuard implements Guard {
   }
 }
 
-/** Take away the table of this or an earlier process, if there is one. */
-export function removeNftGuard(): void {
+/** Take away the tables that killed processes left behind. */
+export function removeDeadNftGuards(): void {
+  let tables: string;
   try {
-    nft(`add table ${TABLE}\ndelete table ${TABLE}\n`);
+    tables = execFileSync('nft', ['list', 'tables', 'netdev'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   } catch {
-    // No nftables here: then there is no table either.
+    // No nftables here, or no permission: then there is no table of ours either.
+    return;
+  }
+  for (const [, name, pid] of tables.matchAll(new RegExp(`table netdev (${TABLE_PREFIX}(\\d+))`, 'g'))) {
+    if (!isRunning(Number(pid))) nft(`delete table netdev ${name}\n`);
   }
 }
 
@@ -126,6 +133,15 @@ function withoutOverlaps(prefixes: readonly ParsedPrefix[]): ParsedPrefix[] {
   const contains = (outer: ParsedPrefix, inner: ParsedPrefix): boolean =>
     outer !== inner && outer.length <= inner.length && outer.words.every((word, i) => word === (inner.words[i]! & outer.mask[i]!));
   return prefixes.filter((prefix) => !prefixes.some((other) => contains(other, prefix)));
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 function nft(text: string): void {

@@ -6,7 +6,7 @@
  * Interfaces get dense indices that stay theirs as long as the watch lives: one that disappears keeps its place (down, without
  * addresses), and gets it back when it reappears under the same name.
  */
-import { watchReadable } from '../../native-shims/index.ts';
+import { SystemCallError, watchReadable } from '../../native-shims/index.ts';
 import type { Neighbour, NetworkInterface, NetworkState, Route } from '../model/network-state.ts';
 import { parseAddress, parsePrefix, type ParsedPrefix } from '../wire/address.ts';
 import { NetlinkSocket } from './netlink.ts';
@@ -18,6 +18,7 @@ import {
 const DEBOUNCE_MS = 15;
 /** Reading may take at most about this share of the time, however fast routes change. */
 const DUMP_SHARE = 10;
+const RETRY_MS = 1000;
 const RECEIVE_BYTES = 4 * 1024 * 1024;
 
 export interface NetworkWatchOptions {
@@ -117,17 +118,30 @@ export class NetworkWatch {
   #drain(): void {
     if (!this.#open) return;
     let changed = false;
-    const complete = this.#events.drain((message) => {
-      if (message.type !== RTM_NEWNEIGH && message.type !== RTM_DELNEIGH) changed = true;
-      else this.#neighbourChanged(neighbourOf(message));
-    });
-    if (changed || !complete) this.#readSoon();
+    try {
+      const complete = this.#events.drain((message) => {
+        if (message.type !== RTM_NEWNEIGH && message.type !== RTM_DELNEIGH) changed = true;
+        else this.#neighbourChanged(neighbourOf(message));
+      });
+      if (!complete) changed = true;
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      changed = true;
+    }
+    if (changed) this.#readSoon();
   }
 
   #readSoon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      this.#read();
+      try {
+        this.#read();
+      } catch (error) {
+        // The kernel is short of memory, or its tables change faster than they can be read: what is known stays, and is read again.
+        if (!(error instanceof SystemCallError)) throw error;
+        this.#lastDumpMs = RETRY_MS / DUMP_SHARE;
+        this.#readSoon();
+      }
     }, Math.max(DEBOUNCE_MS, this.#lastDumpMs * DUMP_SHARE)).unref();
   }
 
@@ -228,9 +242,9 @@ export class NetworkWatch {
   #findKept(): void {
     this.#keptKeys = new Set();
     if (this.#kept.length === 0) return;
-    const prefixes = this.#state.routes.map((route) => ({ route, prefix: parsePrefix(route.prefix) }));
+    const lookup = routeLookup(this.#state.routes);
     for (const address of this.#kept) {
-      const route = longestMatch(prefixes, address);
+      const route = lookup(address);
       if (route === null || route.type !== 'unicast' || route.interface < 0 || this.#state.interfaces[route.interface]!.mac === '') continue;
       const hop = route.via ?? address;
       const key = neighbourKey(route.interface, hop);
@@ -245,17 +259,27 @@ function neighbourKey(place: number, address: string): string {
   return `${place} ${address}`;
 }
 
-function longestMatch(prefixes: readonly { readonly route: Route; readonly prefix: ParsedPrefix | null }[], address: string): Route | null {
-  const parsed = parseAddress(address);
-  if (parsed === null) return null;
-  let best: Route | null = null;
-  let bestLength = -1;
-  for (const { route, prefix } of prefixes) {
-    if (prefix === null || prefix.family !== parsed.family || prefix.length < bestLength) continue;
-    if (prefix.length === bestLength && best !== null && route.metric >= best.metric) continue;
-    if (!prefix.words.every((word, i) => word === (parsed.words[i]! & prefix.mask[i]!))) continue;
-    best = route;
-    bestLength = prefix.length;
+/** Longest-prefix match over the routes: one map by network a prefix length, longest first. */
+function routeLookup(routes: readonly Route[]): (address: string) => Route | null {
+  const lengths = new Map<string, { readonly prefix: ParsedPrefix; readonly networks: Map<string, Route> }>();
+  for (const route of routes) {
+    const prefix = parsePrefix(route.prefix);
+    if (prefix === null) continue;
+    const key = `${prefix.family} ${prefix.length}`;
+    const level = lengths.get(key) ?? { prefix, networks: new Map<string, Route>() };
+    lengths.set(key, level);
+    const network = prefix.words.join();
+    const known = level.networks.get(network);
+    if (known === undefined || route.metric < known.metric) level.networks.set(network, route);
   }
-  return best;
+  const levels = [...lengths.values()].sort((a, b) => b.prefix.length - a.prefix.length);
+  return (address) => {
+    const parsed = parseAddress(address);
+    for (const { prefix, networks } of levels) {
+      if (prefix.family !== parsed?.family) continue;
+      const route = networks.get(parsed.words.map((word, i) => word & prefix.mask[i]!).join());
+      if (route !== undefined) return route;
+    }
+    return null;
+  };
 }

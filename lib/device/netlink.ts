@@ -16,13 +16,10 @@ const SO_RCVTIMEO = 20;
 const SO_RCVBUFFORCE = 33;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
-export const NLM_F_REQUEST = 1;
-export const NLM_F_ACK = 4;
-export const NLM_F_DUMP = 0x300;
+const NLM_F_REQUEST = 1;
+const NLM_F_ACK = 4;
+const NLM_F_DUMP = 0x300;
 export const NLM_F_CREATE = 0x400;
-export const NLM_F_REPLACE = 0x100;
-export const NLM_F_EXCL = 0x200;
-export const NLM_F_APPEND = 0x800;
 const NLM_F_DUMP_INTR = 0x10;
 const HEADER = 16;
 const BUFFER_BYTES = 256 * 1024;
@@ -65,34 +62,12 @@ export class NetlinkSocket {
         return;
       }
     }
-    throw new Error(`netlink: the kernel's tables change faster than they can be read (message ${type})`);
+    throw new SystemCallError(`netlink dump ${type}`, EAGAIN);
   }
 
   /** Send one request and wait for its acknowledgement; errors throw. */
   request(type: number, flags: number, body: Uint8Array, listener: NetlinkListener = () => {}): void {
     this.#exchange(type, flags | NLM_F_REQUEST | NLM_F_ACK, body, listener);
-  }
-
-  /** Several messages in one datagram (nftables batches); waits for the acknowledgement of those that ask for one. */
-  batch(messages: readonly { readonly type: number; readonly flags: number; readonly body: Uint8Array }[]): void {
-    const wanted = new Set<number>();
-    const parts = messages.map(({ type, flags, body }) => {
-      const seq = this.#seq++;
-      if (flags & NLM_F_ACK) wanted.add(seq);
-      return message(type, flags | NLM_F_REQUEST, seq, body);
-    });
-    const sent = send(this.fd, Buffer.concat(parts));
-    if (sent < 0) throw new SystemCallError('netlink', -sent);
-    let failure = 0;
-    while (wanted.size > 0) {
-      const length = this.#receive();
-      walk(this.#buffer, length, (type, _flags, seq, body) => {
-        if (type !== NLMSG_ERROR) return;
-        failure ||= -body.getInt32(0, true);
-        wanted.delete(seq);
-      });
-      if (failure !== 0) throw new SystemCallError('netlink', failure);
-    }
   }
 
   /** Hand over every waiting notification. False when some were lost: read everything again. */

@@ -1,6 +1,6 @@
 /** Picks the guard: eBPF where the kernel has TCX (6.6) and we the permission, else nftables, else none; and says which. */
 import { EbpfGuard } from './guard-ebpf.ts';
-import { NftGuard, removeNftGuard } from './guard-nft.ts';
+import { NftGuard, removeDeadNftGuards } from './guard-nft.ts';
 import type { Guard } from './guard.ts';
 
 export interface GuardOptions {
@@ -13,7 +13,7 @@ export interface GuardOptions {
 export function openGuard(options: GuardOptions = {}): { readonly guard: Guard; readonly line: string } {
   const kind = options.kind ?? 'auto';
   const failures: string[] = [];
-  removeNftGuard();
+  removeDeadNftGuards();
   if (kind === 'auto' || kind === 'ebpf') {
     try {
       return { guard: new EbpfGuard(options.redirectTo ?? 0), line: 'guard: eBPF (TCX)' };

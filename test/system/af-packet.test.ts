@@ -8,7 +8,9 @@ import t from 'tap';
 import { PacketDevice } from '../../lib/device/af-packet.ts';
 import { FrameMemory, MAX_BURST } from '../../lib/wire/frame.ts';
 import { enterNetworkNamespace, ifindexOf, poll } from '../../native-shims/index.ts';
-import { Namespaces, nextLine, skipReason } from './device-namespaces.ts';
+import { Namespaces, nextLine, SLOW } from './device-namespaces.ts';
+
+t.setTimeout(SLOW.timeout * 2);
 
 const bridgeProgram = fileURLToPath(new URL('./device-bridge.js', import.meta.url));
 
@@ -54,7 +56,7 @@ async function download(offloads: 'on' | 'off', mode: string[]): Promise<{ sent:
   }
 }
 
-t.test('super-frames and partial checksums pass through the ring as they are, and the receiver gets every byte', { skip: skipReason }, async (t) => {
+t.test('super-frames and partial checksums pass through the ring as they are, and the receiver gets every byte', SLOW, async (t) => {
   const { sent, got, errors, seen } = await download('on', []);
   t.equal(got, sent);
   t.equal(errors, '0');
@@ -65,20 +67,20 @@ t.test('super-frames and partial checksums pass through the ring as they are, an
   t.same(seen.counters.map((c) => [c.transmitDrops, c.receiveDrops]), [[0, 0], [0, 0]]);
 });
 
-t.test('where the interface can neither segment nor sum, the kernel does both for us, correctly', { skip: skipReason }, async (t) => {
+t.test('where the interface can neither segment nor sum, the kernel does both for us, correctly', SLOW, async (t) => {
   const { sent, got, errors, seen } = await download('off', []);
   t.equal(got, sent);
   t.equal(errors, '0');
   t.ok(seen.superFrames > 0, 'super-frames were seen');
 });
 
-t.test('frames from memory without an address are copied and arrive whole', { skip: skipReason }, async (t) => {
+t.test('frames from memory without an address are copied and arrive whole', SLOW, async (t) => {
   const { sent, got, errors } = await download('on', ['copy']);
   t.equal(got, sent);
   t.equal(errors, '0');
 });
 
-t.test('two devices on one veth pair', { skip: skipReason }, async (t) => {
+t.test('two devices on one veth pair', SLOW, async (t) => {
   const net = new Namespaces();
   const [m, s] = ['m', 's'].map((name) => net.add(name)) as [string, string];
   // No router solicitations and the like: only our own frames.

@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { ApiClient } from '../../lib/control/api/client.ts';
-import { Namespaces, skipReason } from './device-namespaces.ts';
+import { Namespaces, SLOW } from './device-namespaces.ts';
+
+t.setTimeout(SLOW.timeout * 2);
 
 const DAEMON = fileURLToPath(new URL('../../cli/tsipvsd.js', import.meta.url));
 
@@ -31,7 +33,7 @@ class Running {
   }
 }
 
-t.test('the daemon on interfaces', { skip: skipReason }, async (t) => {
+t.test('the daemon on interfaces', SLOW, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'dmn-'));
   const namespaces = new Namespaces('dmn');
   const running: Running[] = [];

@@ -5,13 +5,18 @@ import { nativeProblem } from '../../native-shims/index.ts';
 /** Why system tests cannot run here, or false. */
 export const skipReason: string | false = process.getuid?.() !== 0 ? 'needs root' : (nativeProblem() ?? false);
 
+/** Under load a test takes many times its time on a quiet machine. */
+export const SLOW = { skip: skipReason, timeout: 180_000 };
+
+let instances = 0;
+
 export class Namespaces {
   readonly #names: string[] = [];
   readonly #children: ChildProcess[] = [];
   readonly #tag: string;
 
   constructor(prefix = 'dev') {
-    this.#tag = `${prefix}-${process.pid}`;
+    this.#tag = `${prefix}-${process.pid}-${instances++}`;
   }
 
   /** Create one; returns its full name. */

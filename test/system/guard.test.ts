@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { Namespaces, nextLine, skipReason } from './device-namespaces.ts';
+import { Namespaces, nextLine, SLOW } from './device-namespaces.ts';
+
+t.setTimeout(SLOW.timeout * 2);
 
 const holder = fileURLToPath(new URL('./guard-holder.js', import.meta.url));
 const VIP = '192.0.2.10';
@@ -64,7 +66,7 @@ for (const kind of ['ebpf', 'nft'] as const) {
   for (const vipOnHost of [true, false]) {
     for (const ipForward of [true, false]) {
       const title = `${kind} guard, VIP ${vipOnHost ? 'on' : 'not on'} the host, ip_forward ${ipForward ? 1 : 0}: the host is silent about what is ours and undisturbed in all else`;
-      t.test(title, { skip: skipReason }, async (t) => {
+      t.test(title, SLOW, async (t) => {
         const lab = new Topology(vipOnHost, ipForward);
         t.teardown(() => lab.net.close());
         const guard = lab.net.start(lab.director, process.execPath, holder, kind);
@@ -102,7 +104,7 @@ for (const kind of ['ebpf', 'nft'] as const) {
   }
 }
 
-t.test('without a guard the host answers for the VIP and forwards the answer as it is (the test above can fail)', { skip: skipReason }, async (t) => {
+t.test('without a guard the host answers for the VIP and forwards the answer as it is (the test above can fail)', SLOW, async (t) => {
   const lab = new Topology(true, true);
   t.teardown(() => lab.net.close());
   t.match(await nextLine(lab.net.start(lab.director, process.execPath, holder, 'none')), /turned off/);

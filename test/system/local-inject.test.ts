@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { Namespaces, nextLine, skipReason } from './device-namespaces.ts';
+import { Namespaces, nextLine, SLOW } from './device-namespaces.ts';
+
+t.setTimeout(SLOW.timeout * 2);
 
 const program = fileURLToPath(new URL('./local-node.js', import.meta.url));
 const BYTES = 8 * 1024 * 1024;
@@ -13,7 +15,7 @@ const echoClient = (address: string, port: number): string => `const c=require('
 const echoServer = (port: number): string => `require('net').createServer((c)=>c.pipe(c)).listen(${port},()=>console.log('up'))`;
 
 for (const [what, rpFilter] of [['', 0], [', with strict reverse-path filtering on the host', 1]] as const) {
-  t.test(`the local node gets frames through the host's stack, and a NAT local node's answers come back${what}`, { skip: skipReason }, async (t) => {
+  t.test(`the local node gets frames through the host's stack, and a NAT local node's answers come back${what}`, SLOW, async (t) => {
     const net = new Namespaces();
     t.teardown(() => net.close());
     const [client, director] = ['c', 'm'].map((name) => net.add(name)) as [string, string];

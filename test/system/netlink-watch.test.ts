@@ -3,7 +3,9 @@ import t from 'tap';
 import { enterNetworkNamespace } from '../../native-shims/index.ts';
 import { watchNetwork, type NetworkWatch } from '../../lib/device/netlink-watch.ts';
 import type { Neighbour, NetworkInterface, NetworkState } from '../../lib/model/network-state.ts';
-import { Namespaces, skipReason } from './device-namespaces.ts';
+import { Namespaces, SLOW } from './device-namespaces.ts';
+
+t.setTimeout(SLOW.timeout * 2);
 
 const GIVE_UP_MS = 10_000;
 
@@ -38,7 +40,7 @@ function named(state: NetworkState, name: string): NetworkInterface {
   return state.interfaces.find((entry) => entry.name === name)!;
 }
 
-t.test('the watch follows the host network', { skip: skipReason }, async (t) => {
+t.test('the watch follows the host network', SLOW, async (t) => {
   const net = new Namespaces();
   t.teardown(() => net.close());
   const [m, s] = ['m', 's'].map((name) => net.add(name)) as [string, string];

@@ -2,9 +2,11 @@ import t from 'tap';
 import { enterNetworkNamespace } from '../../native-shims/index.ts';
 import { interfaceFeatures } from '../../lib/device/ethtool.ts';
 import { Offloads } from '../../lib/device/offloads.ts';
-import { Namespaces, skipReason } from './device-namespaces.ts';
+import { Namespaces, SLOW } from './device-namespaces.ts';
 
-t.test('a harmful offload is off while we use the interface and on again afterwards', { skip: skipReason }, async (t) => {
+t.setTimeout(SLOW.timeout * 2);
+
+t.test('a harmful offload is off while we use the interface and on again afterwards', SLOW, async (t) => {
   const net = new Namespaces();
   t.teardown(() => net.close());
   const [m, s] = ['m', 's'].map((name) => net.add(name)) as [string, string];

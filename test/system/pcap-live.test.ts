@@ -4,7 +4,9 @@ import { PacketDevice } from '../../lib/device/af-packet.ts';
 import { PcapDevice } from '../../lib/device/pcap-live.ts';
 import { FrameMemory } from '../../lib/wire/frame.ts';
 import { enterNetworkNamespace, poll } from '../../native-shims/index.ts';
-import { Namespaces, skipReason } from './device-namespaces.ts';
+import { Namespaces, SLOW } from './device-namespaces.ts';
+
+t.setTimeout(SLOW.timeout * 2);
 
 function missing(): string | false {
   try {
@@ -15,7 +17,7 @@ function missing(): string | false {
   }
 }
 
-t.test('frames come in and go out through libpcap, in order, and our own are not heard', { skip: skipReason || missing() }, async (t) => {
+t.test('frames come in and go out through libpcap, in order, and our own are not heard', { ...SLOW, skip: SLOW.skip || missing() }, async (t) => {
   const net = new Namespaces();
   const [m, s] = ['m', 's'].map((name) => net.add(name)) as [string, string];
   for (const ns of [m, s]) net.run(ns, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
