@@ -11,8 +11,9 @@ import * as at from './connection-layout.ts';
 import type { CoreContext } from './core-context.ts';
 import { SYNC_FLAG, SyncMessageWriter, type SyncRecord } from './sync-message.ts';
 
-/** IPVS_SYNC_FLUSH_TIME. */
+/** IPVS_SYNC_FLUSH_TIME: a message as old as this leaves as it is, at the next look (IPVS_SYNC_CHECK_PERIOD). */
 const FLUSH_MS = 2000;
+const LOOK_EVERY_MS = 1000;
 /** The kernel's clock in these decisions: one jiffy of 250 a second, two low bits count repetitions. */
 const JIFFY_MS = 4;
 const RETRY_BITS = 3;
@@ -36,12 +37,14 @@ export class SyncMaster {
   #writer: SyncMessageWriter | null = null;
   #writerVersion: 0 | 1 = 1;
   #writerSinceMs = 0;
+  #nextLookMs: number;
 
   constructor(core: CoreContext, options: SyncMasterOptions) {
     this.#core = core;
     this.#options = options;
     this.#sentState = new Uint8Array(core.connections.capacity);
     this.#sentEnd = new Float64Array(core.connections.capacity);
+    this.#nextLookMs = core.nowMs + LOOK_EVERY_MS;
   }
 
   get daemon(): SyncDaemon {
@@ -71,11 +74,11 @@ export class SyncMaster {
 
   /** Send what has waited long enough; ms until it wants to be called again. */
   advance(nowMs: number): number {
-    if (this.#writer === null) return Infinity;
-    const left = this.#writerSinceMs + FLUSH_MS - nowMs;
-    if (left > 0) return left;
-    this.#flush();
-    return Infinity;
+    while (this.#nextLookMs <= nowMs) {
+      if (this.#writer !== null && this.#nextLookMs - this.#writerSinceMs >= FLUSH_MS) this.#flush();
+      this.#nextLookMs += LOOK_EVERY_MS;
+    }
+    return this.#writer === null ? Infinity : this.#nextLookMs - nowMs;
   }
 
   #tell(conn: number, packets: number): void {
@@ -166,8 +169,11 @@ export class SyncMaster {
   }
 
   #add(record: SyncRecord, version: 0 | 1): void {
-    if (this.#writer !== null && (this.#writerVersion !== version || !this.#writer.add(record))) this.#flush();
-    else if (this.#writer !== null) return;
+    if (this.#writer !== null) {
+      if (this.#writerVersion === version && this.#writer.add(record)) return;
+      this.#flush();
+      this.#nextLookMs = this.#core.nowMs + LOOK_EVERY_MS;
+    }
     const { syncId, maxLength } = this.#options.daemon;
     this.#writer = new SyncMessageWriter(version, syncId, maxLength);
     this.#writerVersion = version;
