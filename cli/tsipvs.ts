@@ -29,6 +29,9 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   { name: 'realserver', describe: 'Prepare a real server: setup, undo, check, decap', attach: async (parser) => parser.command((await import('./tsipvs/realserver.ts')).realserverCommand) },
 ];
 
+/** What may stand several times: options and lists of words. Anything else given twice is a mistake. */
+const REPEATABLE = ['in', 'out', 'sysctl', 'vip', 'director', 'setting', 'words', 'command', '_', '--'];
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader of a pipe left, as `| head` does.
   if (error.code === 'EPIPE') process.exit(0);
@@ -47,9 +50,14 @@ async function run(argv: readonly string[]): Promise<void> {
   const parser = yargs(asked === undefined ? [...argv] : yargsWords(argv, asked))
     .scriptName('tsipvs')
     .usage('$0 <command> [options]\n\nTools around the tsipvs director. Services are configured with tsipvsadm.')
-    .parserConfiguration({ 'greedy-arrays': false, 'parse-numbers': true, 'duplicate-arguments-array': false })
+    .parserConfiguration({ 'greedy-arrays': false, 'parse-numbers': true })
     .strict().version(version()).help().alias('help', 'h').alias('version', 'V').wrap(Math.min(110, process.stdout.columns ?? 100))
     .exitProcess(false)
+    .check((parsed) => {
+      const twice = Object.keys(parsed).find((name) => Array.isArray(parsed[name]) && !REPEATABLE.includes(name));
+      if (twice !== undefined) throw new Error(`--${twice} is given more than once`);
+      return true;
+    })
     .fail((message: string | null, error: Error | undefined) => {
       throw error ?? new Error(`${message ?? 'wrong usage'}: see tsipvs ${asked === undefined ? '' : `${asked.name} `}--help`);
     });

@@ -9,6 +9,8 @@ export interface FrameAddresses {
   readonly source: string | null;
   readonly destination: string | null;
   readonly arp: boolean;
+  /** IPv4 protocol or first IPv6 next header; -1 for ARP. */
+  readonly protocol: number;
 }
 
 const TYPE_VLAN = [0x8100, 0x88a8];
@@ -28,15 +30,15 @@ export function frameAddresses(bytes: Uint8Array, off: number, len: number): Fra
   const type = half(bytes, at);
   const header = at + 2;
   if (type === TYPE_IPV4 && header + 20 <= end) {
-    return { sourceMac, destinationMac, source: ipv4At(bytes, header + 12), destination: ipv4At(bytes, header + 16), arp: false };
+    return { sourceMac, destinationMac, source: ipv4At(bytes, header + 12), destination: ipv4At(bytes, header + 16), arp: false, protocol: bytes[header + 9]! };
   }
   if (type === TYPE_IPV6 && header + 40 <= end) {
-    return { sourceMac, destinationMac, source: ipv6At(bytes, header + 8), destination: ipv6At(bytes, header + 24), arp: false };
+    return { sourceMac, destinationMac, source: ipv6At(bytes, header + 8), destination: ipv6At(bytes, header + 24), arp: false, protocol: bytes[header + 6]! };
   }
   if (type === TYPE_ARP && header + 28 <= end) {
     const sender = ipv4At(bytes, header + 14);
     // A probe (RFC 5227) has no sender address yet.
-    return { sourceMac: macAt(bytes, header + 8), destinationMac, source: sender === '0.0.0.0' ? null : sender, destination: null, arp: true };
+    return { sourceMac: macAt(bytes, header + 8), destinationMac, source: sender === '0.0.0.0' ? null : sender, destination: null, arp: true, protocol: -1 };
   }
   return null;
 }

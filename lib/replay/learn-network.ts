@@ -4,13 +4,16 @@
  *   the director's MAC    the one that packets to service addresses are sent to (and that the answers of NAT servers are sent to)
  *   neighbours, routes    every address is reached through the interface and MAC that its packets came from; most of them share
  *                         one MAC, the router's, which becomes the default route
- *   own addresses         the service addresses, and what the director's own ARP says
+ *   own addresses         the service addresses, what the director's own ARP says, and what its tunnels start from
  *   MTU                   1500, or what the largest frame needs
  *
  * Real servers that no frame shows get a MAC made of their address, on the interface where addresses like theirs are seen. Every such
  * assumption is returned as a note.
  */
+import type { CapturedFrame } from '../device/capture.ts';
+import { isLater } from '../device/pcap-file.ts';
 import type { Neighbour, NetworkInterface, NetworkState, Route } from '../model/network-state.ts';
+import { IPPROTO } from '../model/protocol.ts';
 import { parseAddress, swap32 } from '../wire/address.ts';
 import { frameAddresses, isGroupMac, macText } from './frame-addresses.ts';
 import type { ReplayInput } from './replay-input.ts';
@@ -35,10 +38,12 @@ interface Sightings {
 
 const NO_MTU_BELOW = 1500;
 const ETHERNET_HEADER = 14;
+/** Protocols that the director originates: IPIP, IPv6 in IP, GRE. */
+const TUNNELS: readonly number[] = [IPPROTO.ipip, IPPROTO.ipv6, IPPROTO.gre];
 
 export function learnNetwork(inputs: readonly ReplayInput[], known: KnownAddresses): LearntNetwork {
   const notes: string[] = [];
-  const sightings = inputs.map((input, index) => sightingsOf(input, index, known));
+  const sightings = inputs.map((input, index) => sightingsOf(input, index, known, isFarSide(inputs, index, known)));
   for (const { index, directorMac } of sightings) {
     if (directorMac === null) notes.push(`${inputs[index]!.interface}: no frame shows the director's MAC address; ${macText(assumedDirectorMac(index))} is assumed`);
   }
@@ -56,8 +61,8 @@ export function learnNetwork(inputs: readonly ReplayInput[], known: KnownAddress
   return { state: { interfaces, ...reachability(places), forwarding4: true, forwarding6: true }, notes };
 }
 
-function sightingsOf({ capture, frames }: ReplayInput, index: number, known: KnownAddresses): Sightings {
-  const directorMac = directorMacOf(capture.bytes, frames, known);
+function sightingsOf({ capture, frames }: ReplayInput, index: number, known: KnownAddresses, farSide: boolean): Sightings {
+  const directorMac = directorMacOf(capture.bytes, frames, known, farSide);
   const result: Sightings = { index, senders: new Map(), targets: new Map(), own: new Set(), directorMac, longest: 0 };
   for (const { off, len } of frames) {
     if (len > result.longest) result.longest = len;
@@ -66,19 +71,40 @@ function sightingsOf({ capture, frames }: ReplayInput, index: number, known: Kno
     if (seen.sourceMac === directorMac) {
       if (seen.arp) {
         if (seen.source !== null) result.own.add(seen.source);
-      } else if (seen.destination !== null && !isGroupMac(seen.destinationMac)) result.targets.set(seen.destination, seen.destinationMac);
+        continue;
+      }
+      if (TUNNELS.includes(seen.protocol)) result.own.add(seen.source!);
+      if (seen.destination !== null && !isGroupMac(seen.destinationMac)) result.targets.set(seen.destination, seen.destinationMac);
     } else if (seen.source !== null && !result.senders.has(seen.source)) result.senders.set(seen.source, seen.sourceMac);
   }
   return result;
 }
 
+/** Whether the first packet to a service address here is one that another interface saw come in: then the director sent it. */
+function isFarSide(inputs: readonly ReplayInput[], index: number, known: KnownAddresses): boolean {
+  const first = firstToService(inputs[index]!, known);
+  return first !== null && inputs.some((other, n) => {
+    const before = n === index ? null : firstToService(other, known, first.source);
+    return before !== null && (isLater(first.frame, before.frame) || (n < index && !isLater(before.frame, first.frame)));
+  });
+}
+
+function firstToService({ capture, frames }: ReplayInput, known: KnownAddresses, from?: string): { frame: CapturedFrame; source: string } | null {
+  for (const frame of frames) {
+    const seen = frameAddresses(capture.bytes, frame.off, frame.len);
+    if (seen === null || seen.source === null || seen.destination === null || !known.virtual.has(seen.destination)) continue;
+    if (from === undefined || seen.source === from) return { frame, source: seen.source };
+  }
+  return null;
+}
+
 /**
  * Packets to a service address end at the director, and under DR go on from there with the same addresses: a MAC that both gets and
- * sends them is the director's. If all come from one MAC and go to many, the capture is of the far side. Answers of NAT servers also
- * go to the director.
+ * sends them is the director's. On the far side it is the sender. Answers of NAT servers go to the director, and packets to real
+ * servers come from it.
  */
-function directorMacOf(bytes: Uint8Array, frames: ReplayInput['frames'], known: KnownAddresses): number | null {
-  const [gets, sends, answered, any] = [new Map<number, number>(), new Map<number, number>(), new Map<number, number>(), new Map<number, number>()];
+function directorMacOf(bytes: Uint8Array, frames: ReplayInput['frames'], known: KnownAddresses, farSide: boolean): number | null {
+  const [gets, sends, answered, reaches, any] = [new Map<number, number>(), new Map<number, number>(), new Map<number, number>(), new Map<number, number>(), new Map<number, number>()];
   for (const { off, len } of frames) {
     const seen = frameAddresses(bytes, off, len);
     if (seen === null || isGroupMac(seen.destinationMac)) continue;
@@ -86,12 +112,15 @@ function directorMacOf(bytes: Uint8Array, frames: ReplayInput['frames'], known: 
     if (seen.destination !== null && known.virtual.has(seen.destination)) {
       count(gets, seen.destinationMac);
       count(sends, seen.sourceMac);
-    } else if (seen.source !== null && seen.destination !== null && known.real.has(seen.source) && !known.real.has(seen.destination)) count(answered, seen.destinationMac);
+    } else if (seen.source !== null && seen.destination !== null && known.real.has(seen.source) !== known.real.has(seen.destination)) {
+      if (known.real.has(seen.source)) count(answered, seen.destinationMac);
+      else count(reaches, seen.sourceMac);
+    }
   }
   const both = new Map([...gets].filter(([mac]) => sends.has(mac)));
   if (both.size > 0) return mostOften(both);
-  if (sends.size === 1 && gets.size > 1) return mostOften(sends);
-  return mostOften(gets) ?? mostOften(answered) ?? mostOften(any);
+  if (farSide && sends.size > 0) return mostOften(sends);
+  return mostOften(gets) ?? mostOften(answered) ?? mostOften(reaches) ?? mostOften(any);
 }
 
 /** Default routes through the MAC that stands for most addresses, host routes for the rest; a MAC's first address stands for it. */
@@ -128,10 +157,10 @@ function interfaceOf({ index, own, directorMac, longest }: Sightings, name: stri
   };
 }
 
-/** The interface with the address that shares the longest prefix; the last interface (servers usually come last) if none is like it. */
+/** The interface with the address of the longest common prefix, if that could be a subnet; else the last one, as servers usually come last. */
 function likeliestInterface(address: string, places: ReadonlyMap<string, Seen>, interfaces: number): number {
   let best = interfaces - 1;
-  let longest = 0;
+  let longest = address.includes(':') ? 63 : 23;
   for (const [other, place] of places) {
     const common = commonPrefix(address, other);
     if (common > longest) {

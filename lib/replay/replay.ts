@@ -6,7 +6,7 @@
  * so are frames for other stations, as the director's interface would not take them.
  */
 import type { CaptureWriter } from '../device/capture-writer.ts';
-import { isLater, PcapFileDevice } from '../device/pcap-file.ts';
+import { isLater, PcapFileDevice, type CaptureTime } from '../device/pcap-file.ts';
 import type { CapturedFrame } from '../device/capture.ts';
 import { Dataplane } from '../dataplane/dataplane.ts';
 import { DROP_REASONS } from '../model/drop-reason.ts';
@@ -59,8 +59,10 @@ export interface ReplayResult {
   readonly connections: readonly ConnectionRecord[];
 }
 
-/** Idle stretches are walked in at most so many steps, however long a damaged time stamp makes them. */
-const MOST_IDLE_STEPS = 100_000;
+/** The longest pause between two frames that is lived through: every timeout is shorter. What a damaged time stamp adds is skipped. */
+const LONGEST_PAUSE_MS = 32 * 86_400_000;
+/** Between two looks at the timers. */
+const SHORTEST_STEP_MS = 1;
 const CONNECTIONS_AT_ONCE = 4096;
 
 export function replay(options: ReplayOptions): ReplayResult {
@@ -82,7 +84,7 @@ export function replay(options: ReplayOptions): ReplayResult {
   for (let device = earliest(devices); device !== undefined; device = earliest(devices)) {
     const frame = device.next!;
     const nowMs = clock.moveTo(frame);
-    dueMs = advanceTo(dataplane, sink, clock, dueMs, nowMs, devices);
+    dueMs = advanceTo(dataplane, sink, clock, devices, dueMs);
     for (const one of devices) one.time = clock.captureTime(nowMs);
     device.receive(device.burst);
     dataplane.burst(attached[devices.indexOf(device)]!.index, device.burst, sink, nowMs);
@@ -131,6 +133,7 @@ function earliest(devices: readonly PcapFileDevice[]): PcapFileDevice | undefine
 /** Milliseconds since the first frame, never backwards, and the captures' time that they stand for. */
 class VirtualClock {
   nowMs = 0;
+  #skippedMs = 0;
   readonly #seconds: number;
   readonly #nanoseconds: number;
 
@@ -140,23 +143,26 @@ class VirtualClock {
   }
 
   moveTo({ seconds, nanoseconds }: CapturedFrame): number {
-    this.nowMs = Math.max(this.nowMs, (seconds - this.#seconds) * 1000 + (nanoseconds - this.#nanoseconds) / 1e6);
+    const sinceFirstMs = (seconds - this.#seconds) * 1000 + (nanoseconds - this.#nanoseconds) / 1e6;
+    const pauseMs = sinceFirstMs - this.#skippedMs - this.nowMs;
+    if (pauseMs > LONGEST_PAUSE_MS) this.#skippedMs += pauseMs - LONGEST_PAUSE_MS;
+    this.nowMs += Math.min(LONGEST_PAUSE_MS, Math.max(0, pauseMs));
     return this.nowMs;
   }
 
   /** To the nanosecond, up to a capture of some 100 days. */
-  captureTime(ms: number): { seconds: number; nanoseconds: number } {
-    const total = Math.round((ms % 1000) * 1e6) + this.#nanoseconds;
-    return { seconds: this.#seconds + Math.floor(ms / 1000) + Math.floor(total / 1e9), nanoseconds: total % 1e9 };
+  captureTime(nowMs: number): CaptureTime {
+    const ms = nowMs + this.#skippedMs;
+    const nanoseconds = Math.round((ms % 1000) * 1e6) + this.#nanoseconds;
+    return { seconds: this.#seconds + Math.floor(ms / 1000) + Math.floor(nanoseconds / 1e9), nanoseconds: nanoseconds % 1e9 };
   }
 }
 
-/** Timers up to now, each at its time. */
-function advanceTo(dataplane: Dataplane, sink: ReplaySink, clock: VirtualClock, dueMs: number, nowMs: number, devices: readonly PcapFileDevice[]): number {
-  const shortestMs = Math.max(0.001, (nowMs - dueMs) / MOST_IDLE_STEPS);
-  while (dueMs < nowMs) {
+/** Timers up to now, each at its time. Returns when the next is due. */
+function advanceTo(dataplane: Dataplane, sink: ReplaySink, clock: VirtualClock, devices: readonly PcapFileDevice[], dueMs: number): number {
+  while (dueMs < clock.nowMs) {
     for (const device of devices) device.time = clock.captureTime(dueMs);
-    dueMs += Math.max(shortestMs, dataplane.advance(sink, dueMs));
+    dueMs += Math.max(SHORTEST_STEP_MS, dataplane.advance(sink, dueMs));
   }
   return dueMs;
 }
