@@ -47,7 +47,7 @@ export async function runTsipvsadm(run: TsipvsadmRun): Promise<TsipvsadmResult> 
   const name = path.slice(path.lastIndexOf('/') + 1);
   const isSave = name.endsWith('-save');
   if (isSave && words.some((word) => word.startsWith('-') && word !== '-n')) return { stdout: '', stderr: `${name}${SAVE_USAGE}`, code: 1 };
-  if (run.api instanceof LvsError) return { stdout: '', stderr: unavailableText(run.api, name), code: NO_IPVS };
+  if (run.api instanceof LvsError) return withoutDaemon(run.api, name, words[0]);
 
   const session = new Session(run, isSave || name.endsWith('-restore') ? name.replace(/-(save|restore)$/, '') : path, run.api);
   try {
@@ -62,12 +62,19 @@ export async function runTsipvsadm(run: TsipvsadmRun): Promise<TsipvsadmResult> 
   }
 }
 
-/** ipvsadm's own words where something that knows only ipvsadm called us; for a person, what is the matter and what to do. */
-function unavailableText({ code, message }: LvsError, name: string): string {
-  if (name.startsWith('ts')) return `${message}\n`;
+/**
+ * Something that knows only ipvsadm gets ipvsadm's own words, as without the kernel module: even -h fails. A person who typed our name gets
+ * help, or what is the matter and what to do.
+ */
+function withoutDaemon({ code, message }: LvsError, name: string, command: string | undefined): TsipvsadmResult {
+  if (name.startsWith('ts')) {
+    if (command === '-h' || command === '--help') return { stdout: usageText(name), stderr: '', code: 0 };
+    if (command === '-v' || command === '--version') return { stdout: VERSION_LINE, stderr: '', code: 0 };
+    return { stdout: '', stderr: `${message}\n`, code: NO_IPVS };
+  }
   const reason = code === 'Permission' ? 'Permission denied (you must be root)' : 'Protocol not available';
   const hint = code === 'Permission' ? '' : `${message}\n`;
-  return `${hint}Can't initialize ipvs: ${reason}\nAre you sure that IP Virtual Server is built in the kernel or as module?\n`;
+  return { stdout: '', stderr: `${hint}Can't initialize ipvs: ${reason}\nAre you sure that IP Virtual Server is built in the kernel or as module?\n`, code: NO_IPVS };
 }
 
 class Session {

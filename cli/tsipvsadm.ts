@@ -15,6 +15,7 @@ import { runTsipvsadm } from './run-tsipvsadm.ts';
 
 const STDOUT = 1;
 const STDERR = 2;
+const FULL_PIPE_WAIT_MS = 1;
 
 process.exitCode = await main();
 
@@ -55,9 +56,9 @@ function writeAll(fd: number, text: string): void {
       rest = rest.subarray(writeSync(fd, rest));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EAGAIN') continue;
       if (code === 'EPIPE') return;
-      throw error;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_WAIT_MS);
     }
   }
 }

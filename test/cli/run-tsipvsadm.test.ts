@@ -111,8 +111,10 @@ t.test('--json gives every listing as the API has it', async (t) => {
 
 t.test('without a daemon: one line that names the socket; as ipvsadm its own two lines follow', async (t) => {
   const api = new LvsError('NotRunning', 'no director is running: no tsipvsd listens at /x (start one with: tsipvsd --socket /x)');
-  const run = (name: string): Promise<TsipvsadmResult> => runTsipvsadm({ argv: [name, '-L'], stdin: async () => '', names, api });
+  const run = (name: string, word = '-L'): Promise<TsipvsadmResult> => runTsipvsadm({ argv: [name, word], stdin: async () => '', names, api });
   t.same(await run('tsipvsadm'), { stdout: '', stderr: `${api.message}\n`, code: 2 });
+  t.match(await run('tsipvsadm', '--help'), { stdout: /^ipvsadm v1\.31 .*\nUsage:\n  tsipvsadm -A/, stderr: '', code: 0 }, 'help needs no daemon');
+  t.equal((await run('ipvsadm', '-h')).code, 2, 'except for ipvsadm');
   const { stderr, code } = await run('ipvsadm');
   t.equal(stderr, `${api.message}\nCan't initialize ipvs: Protocol not available\nAre you sure that IP Virtual Server is built in the kernel or as module?\n`);
   t.equal(code, 2);

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import t from 'tap';
 import { parseCommandLine } from '../../../lib/config/ipvsadm/command-line.ts';
 import { filesResolver } from '../../../lib/config/ipvsadm/name-resolver.ts';
@@ -78,4 +79,18 @@ t.test('every listing takes --json, nothing else does', async (t) => {
   for (const line of ['-L --json', '-L -c --json', '-L --timeout --json', '-L --daemon --json', '-Ln --stats --json -t www:http']) t.match(await parse(line), { kind: 'list' });
   t.equal((await refused('-S --json')).message, 'Illegal \'json\' option with the \'save\' command');
   t.equal((await refused('-A -t www:http --json')).message, 'Illegal \'json\' option with the \'add-service\' command');
+});
+
+t.test('no line of words makes it fail otherwise than with a usage error', async (t) => {
+  const words = ['-A', '-E', '-D', '-a', '-e', '-d', '-L', '-S', '-Z', '-C', '-R', '--set', '--start-daemon', 'master', '--stop-daemon', '-t', '-u', '-f', '-6', '-r', '-s', '-p', '-M', '-b', '-o', '-m', '-i', '-g', '-w',
+    '-x', '-y', '-n', '-c', '--stats', '--tun-type', 'gue', '--tun-port', '--pe', '--syncid', '--mcast-group', '192.0.2.10:80', '[2001:db8::1]:80', '[::1', 'www:http', '1', '0', '-1', '', '-', '--', '--x=', '224.0.0.1', 'rr', '\0', 'ü:80'];
+  const line = fc.tuple(fc.constantFrom(...words.slice(0, 13)), fc.array(fc.oneof({ arbitrary: fc.constantFrom(...words), weight: 20 }, { arbitrary: fc.string(), weight: 1 }), { maxLength: 10 }));
+  await fc.assert(fc.asyncProperty(line, async ([first, rest]) => {
+    try {
+      await parseCommandLine([first, ...rest], 'ipvsadm', names);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+    }
+  }), { numRuns: 2000 });
+  t.pass();
 });
