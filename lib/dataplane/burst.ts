@@ -190,7 +190,8 @@ export class Walk {
     }
     const verdict = forwardAnswer(p, conn, core);
     if (verdict === DROPPED) return verdict;
-    countOut(core, conn, bytes);
+    // NB: not `bytes`: an application helper may have changed the length.
+    countOut(core, conn, p.l3End - p.l3Off);
     advanceState(core, conn, OUTPUT, p);
     return verdict;
   }
@@ -202,7 +203,17 @@ export class Walk {
       if (verdict !== CONTINUE) return verdict;
     }
     if (core.sysctl.backup_only !== 0 && core.backupDaemon) return PASS;
-    return this.#schedule(p);
+    const conn = core.connections.withoutClientPort > 0 ? this.#expected(p) : -1;
+    return conn < 0 ? this.#schedule(p) : this.#fromClient(p, conn);
+  }
+
+  /** A data connection made ahead, for whatever port the client begins it from; the port is known now. */
+  #expected(p: Packet): number {
+    const { connections } = this.#core;
+    const entry = connections.find(p.family, p.protocol, p.s0, p.s1, p.s2, p.s3, p.d0, p.d1, p.d2, p.d3, p.ports & ~0xffff);
+    if (entry < 0) return -1;
+    connections.fillClientPort(entry >> 1, p.ports & 0xffff);
+    return entry >> 1;
   }
 
   #schedule(p: Packet): Verdict {

@@ -3,7 +3,9 @@
  * becomes resident as it is used; entries never move. Timers are lazy: a packet writes when it was seen, and only a deadline that comes nearer
  * touches the wheel; what comes out of it early hangs itself up again (RFC: as the kernel's mod_timer, without its cost per packet).
  */
+import { swap16 } from '../wire/address.ts';
 import { halves, fold } from '../wire/checksum.ts';
+import { IPPROTO } from '../model/protocol.ts';
 import { HashIndex } from '../structures/hash-index.ts';
 import { IndexPool } from '../structures/index-pool.ts';
 import { hashWords } from '../structures/seeded-hash.ts';
@@ -13,6 +15,7 @@ import type { Flow } from './flow.ts';
 import type { Packet } from './packet.ts';
 import * as at from './connection-layout.ts';
 
+const RAW_FTP_PORT = swap16(21);
 /** Until a connection's first packet sets the timeout of its state (ip_vs_conn_new). */
 const FIRST_TIMEOUT_MS = 3000;
 /** A connection that others hang on is given this much longer when it expires. */
@@ -37,6 +40,8 @@ export class Connections {
   readonly index: HashIndex;
   /** Templates alive. */
   templates = 0;
+  /** Data connections whose client port is not known yet. */
+  withoutClientPort = 0;
   /** Told of every connection that ends, before its words are cleared. */
   onEnd: ((conn: number) => void) | null = null;
   /** Told of every connection that is kept on expiry because others hang on it. */
@@ -129,13 +134,14 @@ export class Connections {
     words[base + at.TIMEOUT] = FIRST_TIMEOUT_MS;
     words[base + at.DESTINATION] = destination === null ? -1 : destination.slot;
     words[base + at.NEW_PORTS] = flow.clientPort | (rawPort << 16);
-    words[base + at.STATE] = flags | methodFlags(destination);
+    words[base + at.STATE] = flags | methodFlags(destination) | (needsHelper(flow, destination, template) ? at.CONN_HELPER : 0);
     if (destination !== null) {
       cold.set(destination.raw, coldBase + at.DESTINATION_ADDRESS);
       destination.bound(template, true);
       if (destination.method === 'masq') this.#prepareNat(conn, flow, destination, rawPort);
     }
     if (template) this.templates++;
+    if ((flags & at.CONN_NO_CLIENT_PORT) !== 0) this.withoutClientPort++;
     if ((flags & (at.CONN_ONE_PACKET | at.CONN_ENGINE)) === 0) {
       this.#indexIn(conn);
       if (destination !== null && !template && this.#answersPassHere(flow, destination)) this.#indexOut(conn, flow, destination, rawPort);
@@ -232,6 +238,7 @@ export class Connections {
     const base = conn * at.CONN_WORDS;
     const words = this.words;
     this.#unindex(conn);
+    this.withoutClientPort--;
     words[base + at.STATE]! &= ~at.CONN_NO_CLIENT_PORT;
     words[base + at.PORTS] = (words[base + at.PORTS]! & ~0xffff) | rawPort;
     words[base + at.NEW_PORTS] = (words[base + at.NEW_PORTS]! & ~0xffff) | rawPort;
@@ -291,6 +298,7 @@ export class Connections {
     const template = (state & at.CONN_TEMPLATE) !== 0;
     this.#destinations[words[base + at.DESTINATION] as number]?.unbound(template, (state & at.CONN_INACTIVE) !== 0);
     if (template) this.templates--;
+    if ((state & at.CONN_NO_CLIENT_PORT) !== 0) this.withoutClientPort--;
     words[base + at.KEY] = 0;
     words[base + at.ENTRY_WORDS + at.KEY] = 0;
     this.#pool.release(conn);
@@ -397,6 +405,11 @@ const INVALID_PORTS = 0xffff0000 | 0;
 
 function same(words: Int32Array, begin: number, w0: number, w1: number, w2: number, w3: number): boolean {
   return words[begin] === w0 && words[begin + 1] === w1 && words[begin + 2] === w2 && words[begin + 3] === w3;
+}
+
+/** FTP control connections through NAT are looked into. */
+function needsHelper(flow: Flow, destination: BindTarget | null, template: boolean): boolean {
+  return destination !== null && destination.method === 'masq' && flow.protocol === IPPROTO.tcp && flow.virtualPort === RAW_FTP_PORT && !template;
 }
 
 /** What a connection takes from its destination when it is made. */

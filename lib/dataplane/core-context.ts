@@ -3,6 +3,7 @@ import type { Connections } from './connections.ts';
 import type { Defence } from './defence.ts';
 import type { Counters } from './estimator.ts';
 import type { Flow } from './flow.ts';
+import type { FtpHelper } from './ftp.ts';
 import type { MarkClassifier } from './marks.ts';
 import type { PathContext } from './path-context.ts';
 import type { ProtocolTimeouts } from './protocol-timeouts.ts';
@@ -20,6 +21,8 @@ export interface CoreContext extends PathContext {
   /** The flow of the first packet at hand, and that of its persistence template. */
   readonly flow: Flow;
   readonly templateFlow: Flow;
+  /** Looks into control connections of FTP through NAT. */
+  readonly ftp: FtpHelper;
   /** Null while nobody looks. */
   trace: Trace | null;
   /** A backup synchronisation daemon runs (backup_only looks at it). */

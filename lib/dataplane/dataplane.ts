@@ -19,6 +19,7 @@ import { Counters, ESTIMATE_EVERY_MS } from './estimator.ts';
 import { Flow } from './flow.ts';
 import { Fragments } from './fragments.ts';
 import { answerReassemblyTimeout } from './icmp-answer.ts';
+import { FtpHelper } from './ftp.ts';
 import { IcmpLimit } from './icmp-limit.ts';
 import { MarkClassifier } from './marks.ts';
 import { Network } from './network.ts';
@@ -84,13 +85,16 @@ export class Dataplane {
     this.#core = {
       network: this.network, sink: SILENT_SINK, nowMs: startMs, sysctl, drops, icmpLimit: options.limitIcmp === true ? new IcmpLimit() : null, answerBytes: 0,
       services, connections, counters, timeouts: new ProtocolTimeouts(), defence: new Defence(sysctl), marks: new MarkClassifier(),
-      flow: new Flow(), templateFlow: new Flow(), trace: null, backupDaemon: false, sync: new Synchronisation(),
+      flow: new Flow(), templateFlow: new Flow(), ftp: new FtpHelper(), trace: null, backupDaemon: false, sync: new Synchronisation(),
     };
     this.#fragments = new Fragments({ maxBytes: options.maxFragmentBytes ?? DEFAULT_FRAGMENT_BYTES, sizes: this.network.sizes, scratch, drops, random });
     this.#walk = new Walk(this.#core, this.#fragments);
     const related = new ConnectionsByQuote(this.#core);
     this.network.onUnresolved = (memory, l3Off, l3End) => answerUnresolved(memory, l3Off, l3End, related, this.#core);
-    connections.onEnd = (conn) => this.#core.sync.master?.forget(conn);
+    connections.onEnd = (conn) => {
+      this.#core.ftp.forget(conn);
+      this.#core.sync.master?.forget(conn);
+    };
     connections.onRearm = (conn) => this.#core.sync.master?.rearmed(conn);
     this.#nextEstimateMs = startMs + ESTIMATE_EVERY_MS;
     this.#nextDefenceMs = startMs + DEFENCE_EVERY_MS;

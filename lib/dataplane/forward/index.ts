@@ -47,6 +47,7 @@ function leave(p: Packet, conn: number, method: number, hop: number, core: CoreC
     case at.METHOD.masq: {
       const verdict = leaveByIpvs(p, core.network.mtuOf(hop), false, core);
       if (verdict !== CONTINUE) return verdict;
+      if ((core.connections.words[conn * at.CONN_WORDS + at.STATE]! & at.CONN_HELPER) !== 0 && !core.ftp.toServer(p, conn, core)) return DROPPED;
       rewrite(core.connections, conn * 2, p);
       core.network.sendPacket(p, hop, core.sink);
       return TRANSMIT;
@@ -66,6 +67,7 @@ export function forwardAnswer(p: Packet, conn: number, core: CoreContext): Verdi
   const { network } = core;
   const words = core.connections.words;
   const out = conn * at.CONN_WORDS + at.ENTRY_WORDS;
+  const helped = (words[out - at.ENTRY_WORDS + at.STATE]! & at.CONN_HELPER) !== 0;
   let hop = words[out + at.HOP] as number;
   if (words[out + at.HOP_AGE] !== network.generation) {
     hop = network.route(p.family, p.d0, p.d1, p.d2, p.d3);
@@ -73,6 +75,7 @@ export function forwardAnswer(p: Packet, conn: number, core: CoreContext): Verdi
     words[out + at.HOP_AGE] = network.generation;
   }
   if (hop === ROUTE_LOCAL) {
+    if (helped && !core.ftp.toClient(p, conn, core)) return DROPPED;
     rewrite(core.connections, conn * 2 + 1, p);
     return DELIVER;
   }
@@ -84,6 +87,7 @@ export function forwardAnswer(p: Packet, conn: number, core: CoreContext): Verdi
   } else if (hop < 0) {
     return dropped(core, DROP.noRoute);
   }
+  if (helped && !core.ftp.toClient(p, conn, core)) return DROPPED;
   rewrite(core.connections, conn * 2 + 1, p);
   network.sendPacket(p, hop, core.sink);
   return TRANSMIT;

@@ -19,6 +19,7 @@ export function deliverLocally(p: Packet, conn: number, method: number, core: Co
   if (p.interfaceIdx !== INTERFACE_LOCAL && isLoopback(core.connections.cold, conn * at.COLD_WORDS + at.DESTINATION_ADDRESS, p.family)) {
     return dropped(core, DROP.destinationLoopback);
   }
+  if ((core.connections.words[conn * at.CONN_WORDS + at.STATE]! & at.CONN_HELPER) !== 0 && !core.ftp.toServer(p, conn, core)) return DROPPED;
   rewrite(core.connections, conn * 2, p);
   return DELIVER;
 }
