@@ -25,7 +25,7 @@ import { GuardLinger } from './guard-linger.ts';
 import { chooseInterfaces } from './live-interfaces.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
 import { LvsError } from './model/errors.ts';
-import type { NetworkState } from './model/network-state.ts';
+import type { NetworkInterface, NetworkState } from './model/network-state.ts';
 import type { ConnectionRecord, DataplaneStats } from './model/stats.ts';
 import type { TableEdit } from './model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from './model/trace-record.ts';
@@ -62,6 +62,7 @@ export class LivePlane implements DataplaneLink {
     narrow: () => this.#inOrder(() => this.#narrow()),
   });
   readonly #conditions = new Map<string, 'up' | 'down' | 'gone'>();
+  readonly #ifindexes = new Map<string, number>();
   #names: readonly string[] = [];
   #hasWayToHost = false;
   #watch: NetworkWatch | null = null;
@@ -201,8 +202,25 @@ export class LivePlane implements DataplaneLink {
 
   #networkChanged(state: NetworkState): void {
     this.#options.onNetwork(state);
-    for (const { name, ifindex, up } of state.interfaces) if (this.#names.includes(name)) this.#note(name, up ? 'up' : ifindex === 0 ? 'gone' : 'down');
+    for (const entry of state.interfaces.filter(({ name }) => this.#names.includes(name))) {
+      this.#note(entry.name, entry.up ? 'up' : entry.ifindex === 0 ? 'gone' : 'down');
+      this.#followIfindex(entry);
+    }
     this.#tell([{ op: 'network', state }]);
+  }
+
+  /** A new interface under the same name: the worker's device binds to it by itself, lock and offloads are ours. */
+  #followIfindex({ name, ifindex }: NetworkInterface): void {
+    const { log } = this.#options;
+    if (ifindex === 0 || this.#ifindexes.get(name) === ifindex) return;
+    const isNew = this.#ifindexes.has(name);
+    this.#ifindexes.set(name, ifindex);
+    if (!isNew) return;
+    void this.#inOrder(async () => {
+      this.#locks.push(await InterfaceLock.take(name, ifindex));
+      for (const line of this.#offloads.prepare(name)) log.info(line, { interface: name });
+      log.info(`${name} is back, as another interface`, { interface: name });
+    }).catch((error: Error) => log.error(`${name} came back but cannot be used: ${error.message}`, { interface: name }));
   }
 
   #note(name: string, condition: 'up' | 'down' | 'gone'): void {

@@ -114,6 +114,16 @@ t.test('the daemon on interfaces', SLOW, async (t) => {
     namespaces.ip(director, 'link set rs0 up');
     const stats = await client.call('stats', {});
     t.equal(stats.connections, 0, 'it still answers');
+    namespaces.ip(director, 'link del rs0');
+    while (!daemon.stderr.includes('rs0 is gone')) await sleep(20);
+    namespaces.link(director, 'rs0', peer, 'r0');
+    while (!daemon.stderr.includes('rs0 is back')) await sleep(20);
+    namespaces.ip(director, 'addr add 10.1.0.254/24 dev rs0');
+    namespaces.ip(peer, 'addr add 10.1.0.1/24 dev r0');
+    const { received } = await client.call('stats', {});
+    namespaces.run(peer, 'bash', '-c', 'echo hello > /dev/udp/10.1.0.254/9');
+    await sleep(300);
+    t.ok((await client.call('stats', {})).received > received, 'a new interface of the same name is listened on');
     client.close();
     daemon.child.kill('SIGTERM');
     t.equal(await daemon.exited, 0);
