@@ -7,7 +7,7 @@ import type { GoldenCase, GoldenStep, OutFrame } from './golden-case.ts';
 import { GoldenControl } from './golden-control.ts';
 import { playTransitions } from './golden-transitions.ts';
 import { GoldenWorld } from './golden-world.ts';
-import { procConnections, procConnectionsSync, procIpVs, procStats } from './proc-files.ts';
+import { procApps, procConnections, procConnectionsSync, procIpVs, procStats } from './proc-files.ts';
 import { runShell } from './shell-step.ts';
 
 interface Director { readonly world: GoldenWorld; readonly control: GoldenControl; readonly golden: GoldenCase }
@@ -79,8 +79,8 @@ const STEP_KINDS: Readonly<Record<string, (step: GoldenStep, ours: GoldenStep, d
     const error = await control.setSysctl(step.name!, step.value!);
     if (error !== null) ours.error = error;
   },
-  async read(step, ours, { control }) {
-    ours.text = await readProcFile(step.path!, control);
+  async read(step, ours, { control, world }) {
+    ours.text = await readProcFile(step.path!, control, world.network.modules);
   },
   async shell(step, ours, { world, control }) {
     const sysctls: [string, string][] = await control.sysctls();
@@ -140,13 +140,13 @@ function readPick(step: GoldenStep, golden: GoldenCase): void {
   }
 }
 
-async function readProcFile(path: string, control: GoldenControl): Promise<string> {
+async function readProcFile(path: string, control: GoldenControl, modules: ReadonlySet<string>): Promise<string> {
   switch (path) {
     case '/proc/net/ip_vs': return procIpVs(await control.services(), 4096);
     case '/proc/net/ip_vs_conn': return procConnections(await control.connections());
     case '/proc/net/ip_vs_conn_sync': return procConnectionsSync(await control.connections());
     case '/proc/net/ip_vs_stats': return procStats((await control.stats()).total);
-    case '/proc/net/ip_vs_app': return 'prot port    usecnt name\n';
+    case '/proc/net/ip_vs_app': return procApps(await control.connections(), modules);
     default: throw new Error(`no model of the file ${path}`);
   }
 }

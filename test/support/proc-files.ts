@@ -50,6 +50,12 @@ export function procStats(total: Stats): string {
     row([total.cps, total.inPps, total.outPps, total.inBps, total.outBps])].map((l) => `${l}\n`).join('');
 }
 
+/** Application helpers: ours looks after FTP without being loaded, so what the recording loaded decides whether it is listed. */
+export function procApps(connections: readonly ConnectionRecord[], modules: ReadonlySet<string>): string {
+  const controls = connections.filter((r) => r.protocol === 6 && r.virtualPort === 21 && r.method === 'masq' && !r.template).length;
+  return `prot port    usecnt name\n${modules.has('ip_vs_ftp') ? `TCP  21      ${String(controls).padEnd(6)} ${'ftp'.padEnd(17)}\n` : ''}`;
+}
+
 function connectionColumns(r: ConnectionRecord): string {
   const protocol = (r.protocol === 0 ? 'IP' : protocolName(r.protocol)?.toUpperCase() ?? String(r.protocol)).padEnd(3);
   return `${protocol} ${connAddress(r.client)} ${hex(r.clientPort, 4)} ${connAddress(r.virtual)} ${hex(r.virtualPort, 4)} ${connAddress(r.destination)} ${hex(r.destinationPort, 4)} ${r.state.padEnd(11)}`;
