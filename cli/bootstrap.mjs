@@ -7,6 +7,7 @@
  *   node cli/bootstrap.mjs --build [--prebuild]     node_modules, native shim, dist/, dist/bin/ (--prebuild: also the packed shim)
  *   node cli/bootstrap.mjs --test [FILE-PART...]    build, then every compiled test whose path contains one of the parts
  *   node cli/bootstrap.mjs --demo [ARG...]          build, then `tsipvs lab demo --mode all ARG...`
+ *   node cli/bootstrap.mjs --golden DIR... [ARG...]  build if nothing is built yet, then play recordings of the real director
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -40,7 +41,7 @@ const LINKS = [
   ['ipvsadm', 'tsipvsadm.js'], ['ipvsadm-save', 'tsipvsadm.js'], ['ipvsadm-restore', 'tsipvsadm.js'],
 ];
 
-const MODES = { '--build': build, '--test': test, '--demo': demo };
+const MODES = { '--build': build, '--test': test, '--demo': demo, '--golden': golden };
 
 const [mode, ...rest] = process.argv.slice(2);
 const run = MODES[mode];
@@ -55,7 +56,7 @@ try {
   process.exitCode = 1;
 }
 
-// --- the three modes
+// --- the modes
 
 async function build(args, needs = []) {
   provideDebianPackages(['build', ...needs]);
@@ -64,6 +65,12 @@ async function build(args, needs = []) {
   compileTypeScript();
   await bundle();
   return 0;
+}
+
+async function golden(args) {
+  const player = join(ROOT, 'dist/test/support/golden-cli.js');
+  if (!existsSync(player)) await build([]);
+  return spawnSync(process.execPath, [player, ...args], { stdio: 'inherit' }).status ?? 1;
 }
 
 async function test(filters) {
