@@ -2,7 +2,7 @@
  * The API's server end: a unix socket, strict parsing into model types, one handler a method. A connection's requests are answered
  * in the order they came; connections do not wait for each other.
  */
-import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { LvsError } from '../../model/errors.ts';
@@ -139,16 +139,17 @@ async function removeStale(path: string): Promise<void> {
     return;
   }
   if (!isSocket) throw new LvsError('InvalidOperation', `${path} exists and is not a socket: name another with --socket`);
-  const answered = await new Promise<boolean>((resolve) => {
+  const problem = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
     const probe = connect(path);
     probe.once('connect', () => {
       probe.destroy();
-      resolve(true);
+      resolve(null);
     });
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'));
+    probe.once('error', resolve);
   });
-  if (answered) throw new LvsError('DaemonRunning', `another tsipvsd already listens at ${path}: stop it, or name another socket with --socket`);
-  unlinkSync(path);
+  if (problem?.code === 'EACCES') throw listenError(problem, path);
+  if (problem?.code !== 'ECONNREFUSED' && problem?.code !== 'ENOENT') throw new LvsError('DaemonRunning', `another tsipvsd already listens at ${path}: stop it, or name another socket with --socket`);
+  rmSync(path, { force: true });
 }
 
 function lookupGroup(name: string): number {
