@@ -39,10 +39,11 @@ export class MaglevHashing<D extends SchedulerDestination> implements Scheduler<
     if (this.#slots.length === 0) return null;
     const number = foldAddress(packet.source) + ((service.schedFlags & PORT) !== 0 ? clientPort(packet) : 0);
     const slot = hsiphash(number | 0, OFFSET_KEY, OFFSET_KEY) % SLOTS;
-    const own = this.#look(slot);
+    const told = this.#env.explain === null ? null : new Set<D>();
+    const own = this.#look(slot, told);
     if (own !== null || (service.schedFlags & FALLBACK) === 0) return own;
     for (let offset = 0; offset < SLOTS; offset++) {
-      const other = this.#look(hsiphash((number + ((slot + offset) % SLOTS)) | 0, OFFSET_KEY, OFFSET_KEY) % SLOTS);
+      const other = this.#look(hsiphash((number + ((slot + offset) % SLOTS)) | 0, OFFSET_KEY, OFFSET_KEY) % SLOTS, told);
       if (other !== null) return other;
     }
     return null;
@@ -62,9 +63,13 @@ export class MaglevHashing<D extends SchedulerDestination> implements Scheduler<
 
   expire(): void {}
 
-  #look(slot: number): D | null {
+  /** `told`: destinations explained already; a fall-back may look at every slot. */
+  #look(slot: number, told: Set<D> | null): D | null {
     const destination = this.#slots[slot] as D;
-    this.#env.explain?.(`slot ${slot} of ${SLOTS} belongs to ${destinationLabel(destination)} ${unavailableBecause(destination)}`.trimEnd());
+    if (told !== null && !told.has(destination)) {
+      told.add(destination);
+      this.#env.explain?.(`slot ${slot} of ${SLOTS} belongs to ${destinationLabel(destination)} ${unavailableBecause(destination)}`.trimEnd());
+    }
     return isAvailable(destination) ? destination : null;
   }
 

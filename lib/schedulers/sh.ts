@@ -27,10 +27,11 @@ export class SourceHashing<D extends SchedulerDestination> implements Scheduler<
     if (this.#slots.length === 0) return null;
     const number = foldAddress(packet.source) + ((service.schedFlags & PORT) !== 0 ? clientPort(packet) : 0);
     const hash = multiplicativeHash(number, SLOT_BITS);
-    const own = this.#look(hash);
+    const told = this.#env.explain === null ? null : new Set<D>();
+    const own = this.#look(hash, told);
     if (own !== null || (service.schedFlags & FALLBACK) === 0) return own;
     for (let offset = 0; offset < SLOTS; offset++) {
-      const other = this.#look((((hash + offset) % SLOTS) + hash) % SLOTS);
+      const other = this.#look((((hash + offset) % SLOTS) + hash) % SLOTS, told);
       if (other !== null) return other;
     }
     return null;
@@ -50,9 +51,13 @@ export class SourceHashing<D extends SchedulerDestination> implements Scheduler<
 
   expire(): void {}
 
-  #look(slot: number): D | null {
+  /** `told`: destinations explained already; a fall-back may look at every slot. */
+  #look(slot: number, told: Set<D> | null): D | null {
     const destination = this.#slots[slot] as D;
-    this.#env.explain?.(`slot ${slot} of ${SLOTS} belongs to ${destinationLabel(destination)} ${unavailableBecause(destination)}`.trimEnd());
+    if (told !== null && !told.has(destination)) {
+      told.add(destination);
+      this.#env.explain?.(`slot ${slot} of ${SLOTS} belongs to ${destinationLabel(destination)} ${unavailableBecause(destination)}`.trimEnd());
+    }
     return isAvailable(destination) ? destination : null;
   }
 

@@ -71,6 +71,13 @@ const CASES: Readonly<Record<string, (t: Test, scheduler: string) => void>> = {
     const winner = traced.scheduler.schedule(traced, packetFrom(200, 200));
     t.ok(winner !== null && traced.lines.some((line) => line.includes(`10.1.0.${winner.name.slice(2)}:80`)), traced.lines.join('\n'));
   },
+  'tracing a packet that nobody can take says why in a few lines'(t, scheduler) {
+    const service = sequenced(scheduler, { tracing: true });
+    service.schedFlags = 3;
+    for (const number of [1, 2, 3]) service.add(number, 5).overloaded = true;
+    t.equal(service.pick(), null);
+    t.ok(service.lines.length <= 6, service.lines.join('\n'));
+  },
   'a scheduler made for a list that exists already uses all of it'(t, scheduler) {
     const old = sequenced('rr');
     for (const number of [1, 2, 3]) old.add(number, 5);
