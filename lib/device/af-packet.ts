@@ -61,6 +61,8 @@ const FRAMES_PER_BLOCK = 15;
 /** 76 is where the kernel puts the Ethernet header by itself (V2 with virtio header); the sum is 2 modulo 4. */
 const RESERVE = 86;
 const MAC_OFF = 76 + RESERVE;
+/** Receiving nothing so often in a row is worth a system call to find out why. */
+const CLEAR_ERROR_EVERY = 16;
 const SEND_QUEUE = 512;
 const SEND_BUFFER_BYTES = 16 * 1024 * 1024;
 /** Frames from memory without an address (ICMP answers, fragments, released frames) are copied here until flush(). */
@@ -94,6 +96,7 @@ export class PacketDevice implements Device {
   #head = 0;
   #taken = 0;
   #staged = 0;
+  #emptyRounds = 0;
   #open = true;
 
   constructor(name: string, options: PacketDeviceOptions = {}) {
@@ -161,7 +164,8 @@ export class PacketDevice implements Device {
       taken++;
       at = at + 1 === this.ringFrames ? 0 : at + 1;
     }
-    if (taken === this.#taken) this.#clearError();
+    if (taken !== this.#taken) this.#emptyRounds = 0;
+    else if (++this.#emptyRounds % CLEAR_ERROR_EVERY === 0) this.#clearError();
     this.#head = at;
     this.#taken = taken;
     this.#counters.received += count;
@@ -247,7 +251,7 @@ export class PacketDevice implements Device {
     return (words[at + MAC_NET]! & 0xffff) === MAC_OFF;
   }
 
-  /** An interface that went down leaves an error on the socket, which would wake poll for ever. */
+  /** An interface that went down leaves an error on the socket, which wakes poll again and again without frames. */
   #clearError(): void {
     getsockopt(this.#rx, SOL_SOCKET, SO_ERROR, this.#error);
   }

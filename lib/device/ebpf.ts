@@ -28,14 +28,20 @@ const EXIT = 0x95;
 const TO_BIG_ENDIAN = 0xdc;
 const LOAD_MAP = 0x18;
 const PSEUDO_MAP_FD = 1;
-/** Jumps reach this far. */
-const FARTHEST = 32767;
+/** A jump reaches over 32767 instructions; long before that it is helped on. */
+const ISLAND_EVERY = 8000;
 
-/** Writes instructions in order; jumps name labels, which are placed before or after. */
+/**
+ * Writes instructions in order. Jumps name labels, which are placed further on (our programs have no loops). In a long program there are
+ * islands: every so often, jumps that still wait for their label are led to a new jump there.
+ */
 export class Assembler {
   readonly #words: number[] = [];
-  readonly #labels = new Map<string, number>();
-  readonly #jumps: { at: number; label: string }[] = [];
+  /** Jumps that wait for a label. */
+  readonly #waiting = new Map<string, number[]>();
+  #lastIsland = 0;
+  /** The instruction that the latest label led jumps to. */
+  #reachedAt = -1;
   #unique = 0;
 
   /** Instructions so far. */
@@ -49,7 +55,8 @@ export class Assembler {
   }
 
   label(name: string): this {
-    this.#labels.set(name, this.length);
+    for (const jump of this.#waiting.get(name) ?? []) this.#lead(jump);
+    if (this.#waiting.delete(name)) this.#reachedAt = this.length;
     return this;
   }
 
@@ -80,19 +87,16 @@ export class Assembler {
   }
 
   jump(label: string): this {
-    this.#jumps.push({ at: this.length, label });
-    return this.#emit(JMP, 0, 0, 0, 0);
+    return this.#jump(label, JMP, 0, 0);
   }
 
   jumpIf(register: Register, condition: Condition, value: number, label: string): this {
-    this.#jumps.push({ at: this.length, label });
-    return this.#emit(JMP32 | CONDITION_BITS[condition], register, 0, 0, value);
+    return this.#jump(label, JMP32 | CONDITION_BITS[condition], register, value);
   }
 
   /** 64-bit test, for the pointers that helpers return. */
   jumpIfZero(register: Register, label: string): this {
-    this.#jumps.push({ at: this.length, label });
-    return this.#emit(JMP | CONDITION_BITS['=='], register, 0, 0, 0);
+    return this.#jump(label, JMP | CONDITION_BITS['=='], register, 0);
   }
 
   /** Result in r0; r1 to r5 are lost. */
@@ -111,20 +115,42 @@ export class Assembler {
 
   /** The program as struct bpf_insn[]. */
   assemble(): Uint8Array {
-    const words = Int32Array.from(this.#words);
-    for (const { at, label } of this.#jumps) {
-      const target = this.#labels.get(label);
-      if (target === undefined) throw new Error(`eBPF label ${label} is nowhere`);
-      const distance = target - at - 1;
-      if (Math.abs(distance) > FARTHEST) throw new RangeError(`eBPF jump over ${distance} instructions`);
-      words[at * 2]! |= distance << 16;
-    }
-    return new Uint8Array(words.buffer);
+    for (const label of this.#waiting.keys()) throw new Error(`eBPF label ${label} is nowhere`);
+    return new Uint8Array(Int32Array.from(this.#words).buffer);
+  }
+
+  #jump(label: string, opcode: number, register: Register, value: number): this {
+    this.#emit(opcode, register, 0, 0, value);
+    const waiting = this.#waiting.get(label);
+    if (waiting) waiting.push(this.length - 1);
+    else this.#waiting.set(label, [this.length - 1]);
+    return this;
+  }
+
+  /** Make the jump at `jump` land on the next instruction. */
+  #lead(jump: number): void {
+    this.#words[jump * 2]! |= (this.length - jump - 1) << 16;
   }
 
   #emit(opcode: number, target: number, source: number, offset: number, value: number): this {
+    // NB: not within a map load, which is two instructions.
+    if (this.length - this.#lastIsland >= ISLAND_EVERY && opcode !== 0) this.#putIsland();
     this.#words.push((opcode | (target << 8) | (source << 12) | (offset << 16)) | 0, value | 0);
     return this;
+  }
+
+  #putIsland(): void {
+    const last = this.#words.at(-2)! & 0xff;
+    // The verifier refuses instructions that nothing reaches: behind a jump or an end no way round the island is needed.
+    const around = (last === JMP || last === EXIT) && this.#reachedAt !== this.length ? -1 : this.length;
+    this.#lastIsland = this.length;
+    if (around >= 0) this.#emit(JMP, 0, 0, 0, 0);
+    for (const [label, jumps] of this.#waiting) {
+      jumps.forEach((jump) => this.#lead(jump));
+      this.#emit(JMP, 0, 0, 0, 0);
+      this.#waiting.set(label, [this.length - 1]);
+    }
+    if (around >= 0) this.#lead(around);
   }
 }
 
@@ -136,44 +162,57 @@ export const TCX_INGRESS = 46;
 export const TCX_EGRESS = 47;
 
 const MAP_CREATE = 0;
-const MAP_UPDATE_ELEM = 2;
-const MAP_DELETE_ELEM = 3;
 const PROG_LOAD = 5;
 const PROG_TEST_RUN = 10;
+const MAP_UPDATE_BATCH = 26;
+const MAP_DELETE_BATCH = 27;
 const LINK_CREATE = 28;
 const LINK_UPDATE = 29;
 const ATTR_BYTES = 120;
 const ENOENT = 2;
+const LOG_BYTES = 1024 * 1024;
 
 /** A map with 4-byte values, of which only presence matters. */
 export class BpfMap {
   readonly fd: number;
-  readonly #value = new Uint8Array(4);
+  readonly #keyBytes: number;
 
   constructor(type: number, keyBytes: number, maxEntries: number) {
     const attr = new Attribute();
     attr.u32(0, type).u32(4, keyBytes).u32(8, 4).u32(12, maxEntries).u32(16, BPF_F_NO_PREALLOC);
     this.fd = attr.run('bpf MAP_CREATE', MAP_CREATE);
+    this.#keyBytes = keyBytes;
   }
 
-  add(key: Uint8Array): void {
-    const attr = new Attribute();
-    attr.u32(0, this.fd).pointer(8, key).pointer(16, this.#value);
-    attr.run('bpf MAP_UPDATE', MAP_UPDATE_ELEM);
+  /** Keys that are there already stay. */
+  add(keys: readonly Uint8Array[]): void {
+    if (keys.length > 0) this.#batch('bpf MAP_UPDATE_BATCH', MAP_UPDATE_BATCH, keys);
   }
 
-  remove(key: Uint8Array): void {
-    const attr = new Attribute();
-    attr.u32(0, this.fd).pointer(8, key);
-    try {
-      attr.run('bpf MAP_DELETE', MAP_DELETE_ELEM);
-    } catch (error) {
-      if (!(error instanceof SystemCallError) || error.errno !== ENOENT) throw error;
+  /** Keys that are not there are skipped. */
+  remove(keys: readonly Uint8Array[]): void {
+    for (let rest = keys; rest.length > 0; ) {
+      const done = this.#batch('bpf MAP_DELETE_BATCH', MAP_DELETE_BATCH, rest);
+      rest = rest.slice(done + 1);
     }
   }
 
   close(): void {
     closeFd(this.fd);
+  }
+
+  /** How many were done; a missing key ends a batch early. */
+  #batch(call: string, command: number, keys: readonly Uint8Array[]): number {
+    const all = new Uint8Array(keys.length * this.#keyBytes);
+    keys.forEach((key, i) => all.set(key, i * this.#keyBytes));
+    const attr = new Attribute();
+    attr.pointer(16, all).pointer(24, new Uint8Array(keys.length * 4)).u32(32, keys.length).u32(36, this.fd);
+    try {
+      attr.run(call, command);
+    } catch (error) {
+      if (command !== MAP_DELETE_BATCH || !(error instanceof SystemCallError) || error.errno !== ENOENT) throw error;
+    }
+    return attr.view.getUint32(32, true);
   }
 }
 
@@ -186,17 +225,24 @@ export function loadClassifier(instructions: Uint8Array): number {
     if (log) attr.u32(24, 1).u32(28, log.length).pointer(32, log);
     return attr.run('bpf PROG_LOAD', PROG_LOAD);
   };
-  try {
-    return attempt(null);
-  } catch (error) {
-    if (!(error instanceof SystemCallError) || error.code === 'EPERM' || error.code === 'ENOSYS') throw error;
+  let refusal: SystemCallError;
+  for (let tries = 0; ; tries++) {
+    try {
+      return attempt(null);
+    } catch (error) {
+      // A signal interrupts the verifier.
+      if (error instanceof SystemCallError && error.code === 'EAGAIN' && tries < 10) continue;
+      if (!(error instanceof SystemCallError) || error.code === 'EPERM' || error.code === 'ENOSYS') throw error;
+      refusal = error;
+      break;
+    }
   }
-  const log = new Uint8Array(1024 * 1024);
+  const log = new Uint8Array(LOG_BYTES);
   try {
     return attempt(log);
-  } catch (error) {
-    const words = Buffer.from(log).toString('latin1').replace(/\0.*/s, '').trim().split('\n').slice(-8).join(' | ');
-    throw new Error(`${(error as Error).message}: ${words}`);
+  } catch {
+    const words = Buffer.from(log).toString('latin1').replace(/\0.*/s, '').trim().split('\n').slice(-4).join(' | ');
+    throw new Error(`${refusal.message}: ${words}`);
   }
 }
 

@@ -4,6 +4,7 @@
  * when it ends, even by SIGKILL, the host's stack sees its traffic again at once.
  */
 import { closeFd, SystemCallError } from '../../native-shims/index.ts';
+import { LvsError } from '../model/errors.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { ParsedPrefix } from '../wire/address.ts';
 import { BpfMap, createLink, loadClassifier, MAP_HASH, MAP_LPM_TRIE, TCX_EGRESS, TCX_INGRESS, updateLink } from './ebpf.ts';
@@ -24,8 +25,10 @@ export class EbpfGuard implements Guard {
   readonly #policy: GuardPolicy;
   readonly #redirectTo: number;
   readonly #attachments = new Map<string, Attachment>();
+  /** Added to the policy, not yet in the map: keys. */
+  readonly #arriving: Uint8Array[] = [];
   /** Removed from the policy, still in the map until narrow(). */
-  #leaving: GuardEntry[] = [];
+  readonly #leaving: GuardEntry[] = [];
   #programsStale = false;
   #rulesWider = false;
 
@@ -35,10 +38,10 @@ export class EbpfGuard implements Guard {
     this.#entries = new BpfMap(MAP_HASH, ENTRY_KEY_BYTES, MAX_ENTRIES);
     this.#own = new BpfMap(MAP_LPM_TRIE, OWN_KEY_BYTES, MAX_OWN);
     this.#policy = new GuardPolicy({
-      entryAdded: (entry) => this.#entries.add(entryKey(entry)),
+      entryAdded: (entry) => this.#arriving.push(entryKey(entry)),
       entryRemoved: (entry) => this.#leaving.push(entry),
-      ownAdded: (prefix) => this.#own.add(ownKey(prefix)),
-      ownRemoved: (prefix) => this.#own.remove(ownKey(prefix)),
+      ownAdded: (prefix) => this.#own.add([ownKey(prefix)]),
+      ownRemoved: (prefix) => this.#own.remove([ownKey(prefix)]),
       rulesChanged: (wider) => {
         this.#programsStale = true;
         this.#rulesWider ||= wider;
@@ -54,12 +57,13 @@ export class EbpfGuard implements Guard {
 
   widen(edits: readonly TableEdit[]): void {
     for (const edit of edits) this.#policy.apply(edit);
+    this.#entries.add(this.#arriving.splice(0));
     if (this.#programsStale && this.#rulesWider) this.#replacePrograms();
   }
 
   narrow(): void {
-    for (const entry of this.#leaving) if (!this.#policy.has(entry)) this.#entries.remove(entryKey(entry));
-    this.#leaving = [];
+    const gone = new Map(this.#leaving.splice(0).filter((entry) => !this.#policy.has(entry)).map((entry) => [entry.key, entryKey(entry)]));
+    this.#entries.remove([...gone.values()]);
     if (this.#programsStale) this.#replacePrograms();
   }
 
@@ -115,6 +119,9 @@ export class EbpfGuard implements Guard {
       }
       this.#attachments.set(name, attachment);
     } catch (error) {
+      if (!(error instanceof SystemCallError) && rules.length > 0) {
+        throw new LvsError('OutOfRange', `the kernel takes no guard program of ${rules.length} mark rules: use fewer, e.g. prefixes in place of addresses (${(error as Error).message})`);
+      }
       // An interface that went away meanwhile: the next network state will say so.
       if (!(error instanceof SystemCallError) || (error.code !== 'ENODEV' && error.code !== 'ENOLINK')) throw error;
       detach(attachment);
@@ -142,7 +149,7 @@ function detach(attachment: Attachment): void {
 function entryKey(entry: GuardEntry): Uint8Array {
   const key = new Uint8Array(ENTRY_KEY_BYTES);
   const view = new DataView(key.buffer);
-  entry.words.forEach((word, i) => view.setInt32(i * 4, word, true));
+  for (let i = 0; i < 4; i++) view.setInt32(i * 4, entry.words[i]!, true);
   view.setUint16(16, entry.port);
   key[18] = entry.protocol;
   key[19] = entry.kind | entry.family;

@@ -152,9 +152,7 @@ export class GuardPolicy {
   }
 
   #entriesOf(id: ServiceId): GuardEntry[] {
-    if (id.kind === 'fwmark') return [];
-    const protocol = protocolNumber[id.protocol];
-    return [entryOf(SERVICE, id.address, protocol, id.port), entryOf(VIP, id.address, protocol, 0)].filter((entry) => entry !== null);
+    return id.kind === 'fwmark' ? [] : entriesOf([protocolNumber[id.protocol]], id.address, id.port, SERVICE, VIP);
   }
 
   #setNetwork(state: NetworkState): void {
@@ -208,20 +206,23 @@ export class GuardPolicy {
 }
 
 /** What a NAT real server's answers look like. A firewall-mark service may carry any balanced protocol. */
-function realServerEntries(id: ServiceId, destination: Destination): GuardEntry[] {
-  if (destination.method !== 'masq') return [];
+function realServerEntries(id: ServiceId, { method, address, port }: Destination): GuardEntry[] {
+  if (method !== 'masq') return [];
   const protocols = id.kind === 'fwmark' ? BALANCED_PROTOCOLS : [protocolNumber[id.protocol]];
-  return protocols.flatMap((protocol) => [
-    entryOf(REAL_SERVER, destination.address, protocol, destination.port),
-    entryOf(REAL_ADDRESS, destination.address, protocol, 0),
-  ]).filter((entry) => entry !== null);
+  return entriesOf(protocols, address, port, REAL_SERVER, REAL_ADDRESS);
 }
 
-function entryOf(kind: number, address: string, protocol: number, port: number): GuardEntry | null {
+/** For each protocol one entry with the port, and one for fragments without. */
+function entriesOf(protocols: readonly number[], address: string, port: number, kind: number, fragmentKind: number): GuardEntry[] {
   const parsed = parseAddress(address);
-  if (parsed === null) return null;
-  const words = Int32Array.of(...Array.from({ length: 4 }, (_unused, i) => parsed.words[i] ?? 0));
-  return { kind, family: parsed.family, words, port, protocol, key: `${kind} ${protocol} ${port} ${address}` };
+  if (parsed === null) return [];
+  const { family, words } = parsed;
+  const entries: GuardEntry[] = [];
+  for (const protocol of protocols) {
+    entries.push({ kind, family, words, port, protocol, key: `${kind} ${protocol} ${port} ${address}` });
+    entries.push({ kind: fragmentKind, family, words, port: 0, protocol, key: `${fragmentKind} ${protocol} 0 ${address}` });
+  }
+  return entries;
 }
 
 export function prefixKey(prefix: ParsedPrefix): string {

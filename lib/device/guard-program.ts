@@ -218,25 +218,28 @@ export function guardProgram(rules: readonly GuardRule[], options: GuardProgramO
 
   /** Rules in order; the first that matches decides: to `selected` when its mark has a service, else on behind the rules. */
   function marks(list: readonly GuardRule[], name: string, selected: string): void {
-    if (list.length === 0) return;
+    const [four, six] = ([4, 6] as const).map((family) => list.filter((rule) => appliesTo(rule, family))) as [GuardRule[], GuardRule[]];
+    if (four.length + six.length === 0) return;
     a.jumpIf(9, '==', 6, `${name}6`);
-    for (const family of [4, 6] as const) {
-      if (family === 6) a.label(`${name}6`);
-      for (const rule of list) {
-        if (rule.family !== null && rule.family !== family) continue;
-        if (rule.interface !== null && rule.interface !== options.interface) continue;
-        if ([rule.source, rule.destination].some((prefix) => prefix !== null && prefix.family !== family)) continue;
-        const miss = a.fresh();
-        if (rule.protocol !== null) a.jumpIf(7, '!=', rule.protocol, miss);
-        if (rule.source) matchPrefix(rule.source, SOURCE, miss);
-        if (rule.destination) matchPrefix(rule.destination, DESTINATION, miss);
-        if (rule.sourcePorts) matchPorts(rule.sourcePorts, PORTS, miss);
-        if (rule.destinationPorts) matchPorts(rule.destinationPorts, PORTS + 2, miss);
-        a.jump((family === 4 ? rule.selects4 : rule.selects6) ? selected : `${name}Done`).label(miss);
-      }
-      if (family === 4) a.jump(`${name}Done`);
-    }
+    for (const rule of four) matchRule(rule, rule.selects4 ? selected : `${name}Done`);
+    a.jump(`${name}Done`).label(`${name}6`);
+    for (const rule of six) matchRule(rule, rule.selects6 ? selected : `${name}Done`);
     a.label(`${name}Done`);
+  }
+
+  function matchRule(rule: GuardRule, target: string): void {
+    const miss = a.fresh();
+    if (rule.protocol !== null) a.jumpIf(7, '!=', rule.protocol, miss);
+    if (rule.source) matchPrefix(rule.source, SOURCE, miss);
+    if (rule.destination) matchPrefix(rule.destination, DESTINATION, miss);
+    if (rule.sourcePorts) matchPorts(rule.sourcePorts, PORTS, miss);
+    if (rule.destinationPorts) matchPorts(rule.destinationPorts, PORTS + 2, miss);
+    a.jump(target).label(miss);
+  }
+
+  function appliesTo(rule: GuardRule, family: 4 | 6): boolean {
+    return (rule.family ?? family) === family && (rule.interface ?? options.interface) === options.interface
+      && [rule.source, rule.destination].every((prefix) => prefix === null || prefix.family === family);
   }
 
   function matchPrefix(prefix: ParsedPrefix, slot: number, miss: string): void {

@@ -191,6 +191,29 @@ t.test('on random and mutated frames program and predicate never differ', { skip
   t.ok(takenOf[0]! > 1000 && takenOf[1]! > 1000, `taken ${takenOf[1]}, left ${takenOf[0]}`);
 });
 
+t.test('a program of very many rules is as right as a short one', { skip }, async (t) => {
+  const guard = new EbpfGuard(0);
+  t.teardown(() => guard.close());
+  const predicate = new GuardPredicate();
+  const many = Array.from({ length: 1800 }, (_unused, i): MarkRule => ({
+    mark: i % 3 === 0 ? 9 : i % 2 === 0 ? 2 : 1, destination: i % 2 === 0 ? `2001:db8:${(i + 1).toString(16)}::/48` : `172.${16 + (i >> 8)}.${i & 255}.0/24`,
+    protocol: 6, destinationPorts: [80, 443],
+  }));
+  const list: TableEdit[] = [{ op: 'network', state: network }, service(mark1), service(mark6), { op: 'marks', rules: many }];
+  guard.widen(list);
+  list.forEach((edit) => predicate.apply(edit));
+  const program = guard.loadProgram(guard.rules, 'ingress', INTERFACE);
+  let taken = 0;
+  for (let i = 0; i < many.length + 20; i++) {
+    const isV6 = i % 2 === 0;
+    const length = write(tcp(isV6 ? '2001:db8::7' : CLIENT, isV6 ? `2001:db8:${(i + 1).toString(16)}::9` : `172.${16 + (i >> 8)}.${i & 255}.9`, 1000, i % 7 === 0 ? 22 : 80));
+    const kernel = testRun(program, memory.u8.slice(OFF, OFF + length)) === TCX_DROP;
+    if (kernel !== predicate.takes(0, memory, OFF, length)) t.fail(`rule ${i}: program says ${kernel}`);
+    if (kernel) taken++;
+  }
+  t.equal(taken, many.filter((rule, i) => rule.mark !== 9 && i % 7 !== 0).length);
+});
+
 t.test('an entry that several destinations need stays until the last is gone, and both sides keep it until narrow()', { skip }, async (t) => {
   const { guard, predicate, program } = configured();
   t.teardown(() => guard.close());
