@@ -183,6 +183,7 @@ class Session {
     return rulesText(sorted(kernelOrder(services)), await this.#places(numeric, servicePlaces(services)));
   }
 
+  /** With --json: {services}, {connections}, {timeouts} or {daemons}, each as the API's method of that name answers. */
   async #listed({ what, service, options }: ListRequest): Promise<string> {
     const json = options.has('json') ? (value: object): string => `${JSON.stringify(value, null, 2)}\n` : null;
     const numeric = options.has('numeric');
