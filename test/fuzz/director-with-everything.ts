@@ -1,4 +1,7 @@
-/** A data plane with a service of every kind: each forwarding method, protocol and family, tunnels of each type, persistence, marks, one-packet, sip, local node. */
+/**
+ * A data plane with a service of every kind: each forwarding method, protocol and family, tunnels of each type, persistence, marks, one-packet, sip, FTP, local
+ * node; and both synchronisation daemons.
+ */
 import { Dataplane, type DataplaneOptions } from '../../lib/dataplane/dataplane.ts';
 import { type Destination, type ForwardingMethod, IPIP_TUNNEL, type Tunnel } from '../../lib/model/destination.ts';
 import type { Protocol } from '../../lib/model/protocol.ts';
@@ -43,6 +46,7 @@ export function everyService(): FuzzService[] {
       list.push({ service: service(at(82), { scheduler: 'sh' }), destinations: [destination(server(1), 82, 'route'), destination(server(2), 82, 'route')] });
       TUNNELS.forEach((tunnel, i) => list.push({ service: service(at(83 + i)), destinations: [destination(server(1), 83 + i, 'tunnel', { tunnel })] }));
       list.push({ service: service(at(90), { persistenceSec: 60, persistenceMask: six ? '64' : '255.255.255.0' }), destinations: [destination(server(1), 90, 'masq'), destination(server(4), 90, 'masq')] });
+      if (protocol === 'tcp') list.push({ service: service(at(21)), destinations: [destination(server(1), 21, 'masq')] });
       list.push({ service: service(at(91)), destinations: [destination(six ? '2001:db8:1::fe' : '10.1.0.254', 8091, 'masq')] });
       list.push({ service: service(at(92)), destinations: [] });
       list.push({ service: service(at(93)), destinations: [destination(server(1), 93, 'masq', { weight: 0 })] });
@@ -67,6 +71,8 @@ export function setUpEdits(): TableEdit[] {
   const network = fuzzNetwork();
   const edits: TableEdit[] = [{ op: 'network', state: network.state() }];
   edits.push({ op: 'marks', rules: [{ mark: 7, family: 4, destination: MARK_NET4 }, { mark: 7, family: 6, destination: '2001:db8:aa::/64' }] });
+  const daemon = { interface: 'rs0', group: '224.0.0.81', port: 8848, ttl: 1 };
+  edits.push({ op: 'daemons', master: { ...daemon, role: 'master', syncId: 7, maxLength: 1472 }, backup: { ...daemon, role: 'backup', syncId: 0, maxLength: 65_507 } });
   for (const { service: s, destinations } of everyService()) {
     edits.push({ op: 'addService', service: s });
     for (const d of destinations) edits.push({ op: 'addDestination', id: s.id, destination: d });

@@ -19,7 +19,9 @@ export interface FuzzFrame {
   readonly intact: boolean;
 }
 
-const SERVICE_PORTS = [80, 80, 80, 81, 82, 83, 84, 85, 86, 87, 88, 90, 91, 92, 93, 95, 100, 101, 102, 103, 104, 5060, 21, 7777];
+const SERVICE_PORTS = [80, 80, 80, 21, 21, 81, 82, 83, 84, 85, 86, 87, 88, 90, 91, 92, 93, 95, 100, 101, 102, 103, 104, 5060, 21, 7777];
+const FTP_LINES = ['PASV\r\n', 'EPSV\r\n', 'EPSV 2\r\n', 'PORT 203,0,113,1,200,17\r\n', 'EPRT |1|203.0.113.1|6275|\r\n', 'EPRT |2|2001:db8:ff::1|6275|\r\n', '227 Entering Passive Mode (10,1,0,1,200,17).\r\n',
+  '229 Entering Extended Passive Mode (|||6446|)\r\n', '227 (1,2,3', '227 Entering (999,1,1,1,1,1)', 'PORT 1,2,3,4,5', '229 (|||99999|)'];
 const TCP_FLAGS = [0x02, 0x02, 0x02, 0x10, 0x10, 0x18, 0x11, 0x12, 0x04, 0x14, 0x00, 0x3f, 0xc2];
 
 export class FrameSource {
@@ -109,6 +111,9 @@ export class FrameSource {
   #transport(protocol: number, src: string, dst: string, sport: number, dport: number): Buffer {
     const r = this.#random;
     const size = r.pick([0, 0, 1, 7, 40, 333, 1399, 1400, 1440, 1460, 3000]);
+    if (protocol === 6 && (sport === 21 || dport === 21)) {
+      return tcpSegment(src, dst, sport, dport, r.pick([0x02, 0x10, 0x18, 0x18, 0x12]), { seq: r.below(2 ** 32), data: r.chance(0.7) ? Buffer.from(r.pick(FTP_LINES)) : Buffer.alloc(0) });
+    }
     if (protocol === 6) {
       const options = r.chance(0.2) ? Buffer.from('0204058c0402080a00000001000000000103030700', 'hex').subarray(0, r.pick([4, 12, 20])) : Buffer.alloc(0);
       return tcpSegment(src, dst, sport, dport, r.pick(TCP_FLAGS), { seq: r.below(2 ** 32), ack: r.below(2 ** 32), options, data: r.bytes(size > 1000 && r.chance(0.7) ? 9 : size) });
