@@ -28,12 +28,28 @@ for (const mode of ['nat', 'dr', 'tun'] as const) {
           }
           const { answers, failures } = await own;
           t.same({ answers, failures }, { answers: { director: 5 }, failures: {} }, 'connections to the director itself are unharmed');
+          for (const vip of vipOnHost ? vips(lab) : []) {
+            const other = await lab.send({ kind: 'echo', address: vip, port: ECHO_PORT, count: 2, durationMs: 100 });
+            t.same(other.answers, { director: 2 }, `a port of ${vip} without service is the host's`);
+          }
           t.same(await hostCounters(lab, 'director'), before, 'no reset, no ICMP error, nothing forwarded by the host');
         }
       });
     });
   }
 }
+
+t.test('--own-vips: a VIP that the host does not have is found by ARP and neighbour discovery', { skip: SKIP, timeout: 60_000 }, async (t) => {
+  await labCase(t, { mode: 'nat', vipOnHost: false, prefix: PREFIX }, async (lab) => {
+    for (const vip of vips(lab)) await lab.run('client', ['ip', vip.includes(':') ? '-6' : '-4', 'route', 'del', vip]);
+    await lab.startDaemon({ args: ['--own-vips'] });
+    for (const service of await setUpServices(lab)) {
+      const { holds, line } = judge(service, 6, await lab.send({ kind: 'http', address: service.address, port: service.port, count: 6 }));
+      t.ok(holds, line);
+      t.match((await lab.run('client', ['ip', 'neigh', 'show', service.address])).stdout, lab.topology.director.interfaces[0]!.mac);
+    }
+  });
+});
 
 t.test('a killed daemon leaves the host its traffic at once, and a new one starts', { skip: SKIP, timeout: 120_000 }, async (t) => {
   await labCase(t, { mode: 'nat', prefix: PREFIX }, async (lab) => {
