@@ -1,4 +1,5 @@
 import t from 'tap';
+import fc from 'fast-check';
 import { completeChecksum, segmentInto, segmentLength } from '../../lib/dataplane/segment.ts';
 import { ScratchRing } from '../../lib/dataplane/scratch-ring.ts';
 import { OFFLOAD_GSO_TCP4, OFFLOAD_GSO_TCP6, OFFLOAD_GSO_UDP, OFFLOAD_PARTIAL } from '../../lib/wire/frame.ts';
@@ -83,4 +84,25 @@ t.test('what cannot be cut gives no segments', async (t) => {
   const lying = tcpSegment(CLIENT, VIP, 1, 2, 16);
   lying[12] = 0xf0;
   t.same(cut(ipPacket(CLIENT, VIP, 6, lying), OFFLOAD_GSO_TCP4 | 20), [], 'data offset beyond the packet');
+});
+
+t.test('super-frames that lie about their headers never throw, and nothing beyond them is touched', async (t) => {
+  const scratch = new ScratchRing(1 << 20);
+  fc.assert(fc.property(fc.uint8Array({ minLength: 40, maxLength: 300 }), fc.constantFrom(4, 6), fc.integer({ min: 1, max: 1500 }), fc.constantFrom(6, 17, 0, 44, 60, 43), (bytes, version, size, protocol) => {
+    const p = packetOf(ipPacket(CLIENT, VIP, 6, Buffer.alloc(320)));
+    p.memory.u8.set(bytes, p.l3Off);
+    p.memory.u8[p.l3Off] = (version << 4) | (bytes[0]! & 15);
+    p.memory.u8[p.l3Off + (version === 4 ? 9 : 6)] = protocol;
+    const end = p.l3Off + bytes.length;
+    p.memory.u8.fill(0x77, end);
+    const before = Buffer.from(p.memory.u8.subarray(0, p.l3Off));
+    const offload = OFFLOAD_GSO_TCP4 | OFFLOAD_PARTIAL | size;
+    let sent = 0;
+    segmentLength(p.memory, p.l3Off, end, offload);
+    segmentInto(p.memory, p.l3Off, end, offload, scratch, (off, segmentEnd) => {
+      sent += segmentEnd - off;
+    });
+    completeChecksum(p.memory, p.l3Off, end, offload);
+    return sent <= bytes.length * bytes.length && before.equals(p.memory.u8.subarray(0, p.l3Off)) && p.memory.u8.subarray(end).every((byte) => byte === 0x77);
+  }), { numRuns: 2000 });
 });
