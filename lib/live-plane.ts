@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { closeFd, eventfd, eventfdSignal, nativeProblem } from '../native-shims/index.ts';
 import { InterfaceLock } from './control/interface-lock.ts';
 import type { Log } from './control/log.ts';
+import { SyncGroup } from './control/sync-group.ts';
 import { WorkerLink, type WakeSignal } from './control/workers.ts';
 import type { Guard } from './device/guard.ts';
 import { openLocalInterface, type LocalInterface } from './device/local-interface.ts';
@@ -55,6 +56,7 @@ export class LivePlane implements DataplaneLink {
   readonly #options: LivePlaneOptions;
   readonly #locks: InterfaceLock[] = [];
   readonly #configured = new ConfiguredMirror();
+  readonly #syncGroup: SyncGroup;
   readonly #linger = new GuardLinger({
     count: async () => (await this.stats()).connections,
     connections: () => this.connections(),
@@ -75,6 +77,7 @@ export class LivePlane implements DataplaneLink {
 
   private constructor(options: LivePlaneOptions) {
     this.#options = options;
+    this.#syncGroup = new SyncGroup(options.log);
   }
 
   /** Everything or nothing: what was taken is given back when a later step is refused. */
@@ -127,6 +130,7 @@ export class LivePlane implements DataplaneLink {
     if (this.#keepAliveTimer !== null) clearTimeout(this.#keepAliveTimer);
     this.#linger.end();
     this.#watch?.close();
+    this.#syncGroup.close();
     // The guard goes last: without it the host would answer what the data plane still receives.
     await this.#worker?.close();
     this.#guard?.close();
@@ -178,6 +182,7 @@ export class LivePlane implements DataplaneLink {
 
   async #apply(edits: readonly TableEdit[]): Promise<void> {
     this.#guard?.widen(edits);
+    for (const edit of edits) if (edit.op === 'daemons') this.#syncGroup.follow(edit.backup, this.network);
     await this.#running.apply(edits);
     const changes = edits.map((edit) => this.#configured.apply(edit));
     if (changes.some((change) => change !== 'none')) this.#keepAliveSoon();
