@@ -3,14 +3,8 @@
  * So such a checksum is finished as the frame comes in, and the director only ever sees whole ones.
  * CRC32c: RFC 9260 appendix A; the field holds it little-endian, computed with the field as zero.
  */
+import { crc32c } from '../wire/sctp.ts';
 import { OFFLOAD_PARTIAL, type FrameMemory } from '../wire/frame.ts';
-
-const TABLE = new Int32Array(256);
-for (let byte = 0; byte < 256; byte++) {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  TABLE[byte] = crc;
-}
 
 /** Fill in the checksum of the untagged SCTP frame at `off` with its SCTP header at `l4`; returns its offload word without the partial bit. */
 export function completeSctpChecksum(memory: FrameMemory, off: number, l4: number, len: number, offload: number): number {
@@ -20,9 +14,7 @@ export function completeSctpChecksum(memory: FrameMemory, off: number, l4: numbe
   const end = Math.min(off + len, off + 14 + l3Length);
   if (l4 + 12 > end) return offload & ~OFFLOAD_PARTIAL;
   u8.fill(0, l4 + 8, l4 + 12);
-  let crc = -1;
-  for (let i = l4; i < end; i++) crc = TABLE[(crc ^ u8[i]!) & 0xff]! ^ (crc >>> 8);
-  crc = ~crc;
+  const crc = crc32c(memory, l4, end);
   for (let i = 0; i < 4; i++) u8[l4 + 8 + i] = crc >>> (8 * i);
   return offload & ~OFFLOAD_PARTIAL;
 }
