@@ -117,7 +117,7 @@ export class Walk {
 
   #walk(p: Packet): Verdict {
     const core = this.#core;
-    if (!core.services.active) return PASS;
+    if ((p.family === 4 ? core.services.count4 : core.services.count6) === 0) return PASS;
     if (p.isFragment) {
       const verdict = this.#reassemble(p);
       if (verdict !== CONTINUE) return verdict;

@@ -46,7 +46,7 @@ export const STATE_MASK = 0xff;
 export const METHOD_SHIFT = 8;
 export const METHOD_MASK = 7 << METHOD_SHIFT;
 export const METHOD = { masq: 0, local: 1, tunnel: 2, route: 3, bypass: 4 } as const;
-export const METHOD_NAMES = ['masq', 'local', 'tunnel', 'route', 'route'] as const;
+export const METHOD_NAMES = ['masq', 'local', 'tunnel', 'route', 'bypass'] as const;
 /** Counted among the inactive connections of its destination. */
 export const CONN_INACTIVE = 1 << 12;
 /** No packet from the real server was seen, none is expected (not NAT). */

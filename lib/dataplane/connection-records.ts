@@ -34,7 +34,7 @@ export function connectionRecord(connections: Connections, conn: number, nowMs: 
     destination: text(cold, real, (state & at.CONN_DESTINATION_IPV6) !== 0 || (family === 6 && words[base + at.DESTINATION] === -1) ? 6 : 4),
     destinationPort: swap16((words[base + at.NEW_PORTS] as number) >>> 16),
     template: (state & at.CONN_TEMPLATE) !== 0,
-    method: at.METHOD_NAMES[(state & at.METHOD_MASK) >> at.METHOD_SHIFT] as ConnectionRecord['method'],
+    method: methodOf(state),
     pe: engine?.engine ?? null,
     peData: engine?.data ?? null,
     ...((state & at.CONN_SYNCED) !== 0 ? { synced: true } : {}),
@@ -53,6 +53,12 @@ export function countByState(connections: Connections): Record<string, number> {
     counts.set(id, (counts.get(id) ?? 0) + 1);
   }
   return Object.fromEntries([...counts].map(([id, count]) => [`${protocolName(id >> 8) ?? 'ip'} ${stateName(id >> 8, id & 0xff)}`, count]));
+}
+
+/** Cache bypass is listed as direct routing. */
+function methodOf(state: number): ConnectionRecord['method'] {
+  const name = at.METHOD_NAMES[(state & at.METHOD_MASK) >> at.METHOD_SHIFT] as (typeof at.METHOD_NAMES)[number];
+  return name === 'bypass' ? 'route' : name;
 }
 
 function stateName(protocol: number, state: number): string {

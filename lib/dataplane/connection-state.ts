@@ -2,7 +2,7 @@
  * The state step of the walk: a packet of a connection moves its state, its timeout, and the active and inactive counts of its destination
  * (tcp_state_transition, udp_state_transition, sctp_state_transition). Most packets change nothing and only say when they came.
  */
-import { SCTP_STATE, TCP_STATE, TEMPLATE_STATE, UDP_STATE } from '../model/conn-state.ts';
+import { SCTP_STATE, SCTP_STATE_NAMES, TCP_STATE, TCP_STATE_NAMES, TEMPLATE_STATE } from '../model/conn-state.ts';
 import { IPPROTO } from '../model/protocol.ts';
 import * as at from './connection-layout.ts';
 import type { CoreContext } from './core-context.ts';
@@ -35,8 +35,7 @@ export function advanceState(core: CoreContext, conn: number, direction: number,
   if (words[base + at.TIMEOUT] !== timeoutMs) connections.setTimeout(conn, timeoutMs >>> 0, core.nowMs);
 }
 
-/** The state a connection begins in, by protocol. */
-export const FIRST_STATE = { [IPPROTO.tcp]: TCP_STATE.NONE, [IPPROTO.udp]: UDP_STATE.NORMAL, [IPPROTO.sctp]: SCTP_STATE.NONE } as const;
+const STATE_NAMES: Readonly<Record<number, readonly string[]>> = { [IPPROTO.tcp]: TCP_STATE_NAMES, [IPPROTO.sctp]: SCTP_STATE_NAMES };
 
 /** A connection without NAT goes by the table for one direction, until a packet of the real server does come by. */
 function seenDirection(words: Int32Array, base: number, flags: number, direction: number): number {
@@ -57,7 +56,7 @@ function enterState(core: CoreContext, conn: number, next: number, active: boole
     flags ^= at.CONN_INACTIVE;
   }
   words[base + at.STATE] = (flags & ~at.STATE_MASK) | next;
-  core.trace?.step('state', `state ${next}`);
+  if (core.trace !== null) core.trace.step('state', `${STATE_NAMES[words[base + at.KEY]! & 0xff]?.[next] ?? next}, ${active ? 'active' : 'inactive'}`);
   if (established) assureTemplate(core, conn);
 }
 

@@ -168,10 +168,12 @@ export class Network {
       return;
     }
     // Slow path: a super-frame whose segments are larger than the MTU.
-    if (segmentLength(memory, l3Off, l3End, offload) <= mtu) {
-      this.#emit(hop, memory, l3Off, l3End, offload, sink);
-      return;
-    }
+    if (segmentLength(memory, l3Off, l3End, offload) <= mtu) this.#emit(hop, memory, l3Off, l3End, offload, sink);
+    else this.#sendSegments(hop, memory, l3Off, l3End, offload, sink);
+  }
+
+  /** NB: apart from send(), whose variables a closure there would move to the heap for every packet. */
+  #sendSegments(hop: number, memory: FrameMemory, l3Off: number, l3End: number, offload: number, sink: FrameSink): void {
     segmentInto(memory, l3Off, l3End, offload, this.scratch, (off, end) => this.send(hop, this.scratch.memory, off, end, 0, sink));
   }
 

@@ -31,6 +31,9 @@ export class Services {
   /** By slot; holes are free. */
   readonly destinations: (DestinationEntry | undefined)[] = [];
   slots = new Int32Array(4 * 64);
+  /** Services of each family. Packets of a family without any are not looked at: the kernel has no hooks there (ip_vs_unregister_hooks). */
+  count4 = 0;
+  count6 = 0;
   readonly #buckets = new Map<number, ServiceEntry>();
   readonly #marks = new Map<number, ServiceEntry>();
   /** Virtual addresses and how many services each has; by hash. */
@@ -50,9 +53,9 @@ export class Services {
     this.#env = env;
   }
 
-  /** Whether there is any service at all; without one the director is out of the way. */
+  /** Whether there is any service at all. */
   get active(): boolean {
-    return this.byKey.size > 0;
+    return this.count4 + this.count6 > 0;
   }
 
   get markServices(): number {
@@ -114,6 +117,8 @@ export class Services {
     const service = new ServiceEntry(config, this.#counters.allocate());
     service.configure(config, this.#env);
     this.byKey.set(service.key, service);
+    if (service.family === 4) this.count4++;
+    else this.count6++;
     if (service.fwmark !== 0) {
       this.#marks.set(markKey(service.family, service.fwmark), service);
       return;
@@ -133,6 +138,8 @@ export class Services {
     if (service === undefined) return;
     for (const destination of service.destinations.splice(0)) this.#retire(destination);
     this.byKey.delete(service.key);
+    if (service.family === 4) this.count4--;
+    else this.count6--;
     this.#counters.release(service.counters);
     if (service.fwmark !== 0) {
       this.#marks.delete(markKey(service.family, service.fwmark));

@@ -19,6 +19,14 @@ t.test('without any service nothing is ours, also not what has a connection', as
   t.equal(director.connections().length, 1);
 });
 
+t.test('services of the other family do not count', async (t) => {
+  const director = new TestDirector().serve(tcpService(), destination(server(1), 80)).serve(tcpService(80, {}, VIP6), destination(server(1, 6), 80));
+  director.send(tcpFrame(CLIENT, 40001, VIP, 80, syn));
+  director.edit({ op: 'deleteService', id: tcpService().id });
+  t.equal(director.send(tcpFrame(CLIENT, 40001, VIP, 80, ack))[0]!.kind, 'pass', 'not dropped for its removed destination');
+  t.equal(director.send(tcpFrame(CLIENT6, 40001, VIP6, 80, syn))[0]!.kind, 'transmit');
+});
+
 t.test('what is not ours passes unchanged', async (t) => {
   const director = new TestDirector().serve(tcpService(), destination(server(1), 80));
   const frames = [

@@ -3,6 +3,7 @@ import { INTERFACE_LOCAL } from '../../wire/frame.ts';
 import { DROP } from '../../model/drop-reason.ts';
 import { countOut } from '../account.ts';
 import * as at from '../connection-layout.ts';
+import { connectionRecord } from '../connection-records.ts';
 import type { CoreContext } from '../core-context.ts';
 import type { Packet } from '../packet.ts';
 import { ROUTE_LOCAL } from '../routes.ts';
@@ -19,6 +20,7 @@ export function forwardRequest(p: Packet, conn: number, core: CoreContext): Verd
   const base = conn * at.CONN_WORDS;
   const method = ((words[base + at.STATE] as number) & at.METHOD_MASK) >> at.METHOD_SHIFT;
   const hop = words[base + at.HOP_AGE] === core.network.generation ? words[base + at.HOP] as number : hopOf(conn, core);
+  if (core.trace !== null) traceForward(conn, method, hop, core);
   if (hop === ROUTE_LOCAL) return deliverLocally(p, conn, method, core);
   if (hop < 0) {
     const verdict = noRouteByIpvs(p, core);
@@ -67,6 +69,7 @@ export function forwardAnswer(p: Packet, conn: number, core: CoreContext): Verdi
   const { network } = core;
   const words = core.connections.words;
   const out = conn * at.CONN_WORDS + at.ENTRY_WORDS;
+  core.trace?.step('forward', 'the answer gets the virtual address and port as its source');
   const helped = (words[out - at.ENTRY_WORDS + at.STATE]! & at.CONN_HELPER) !== 0;
   let hop = words[out + at.HOP] as number;
   if (words[out + at.HOP_AGE] !== network.generation) {
@@ -120,6 +123,12 @@ export function hopOf(conn: number, core: CoreContext): number {
   words[base + at.HOP] = hop;
   words[base + at.HOP_AGE] = network.generation;
   return hop;
+}
+
+function traceForward(conn: number, method: number, hop: number, core: CoreContext): void {
+  const { destination, destinationPort } = connectionRecord(core.connections, conn, core.nowMs);
+  const way = hop === ROUTE_LOCAL ? 'to the local node' : hop < 0 ? 'without a route' : `out of ${core.network.interfaceAt(core.network.interfaceOf(hop))?.name ?? 'nowhere'}`;
+  core.trace?.step('forward', `${at.METHOD_NAMES[method]}, ${destination} port ${destinationPort}, ${way}`);
 }
 
 function dropped(core: CoreContext, reason: number): Verdict {
