@@ -12,7 +12,7 @@ const SHORT = 240;
 async function main(): Promise<number> {
   let parsed;
   try {
-    parsed = parseArgs({ allowPositionals: true, options: { only: { type: 'string' }, show: { type: 'boolean' }, except: { type: 'boolean' } } });
+    parsed = parseArgs({ allowPositionals: true, options: { only: { type: 'string' }, show: { type: 'boolean' } } });
   } catch (error) {
     process.stderr.write(`golden: ${(error as Error).message}\nusage: npm run golden -- DIR... [--only ID] [--show]\n`);
     return 2;

@@ -19,7 +19,10 @@ export interface FolderResult {
   readonly excepted: readonly { readonly id: string; readonly reason: string }[];
 }
 
-export interface GoldenOptions { readonly only?: string | undefined }
+export interface GoldenOptions {
+  /** A case by its id, or all whose id begins so when none has just this one. */
+  readonly only?: string | undefined;
+}
 
 /**
  * Recordings that a clone should not or cannot match. By what they are about, so that another recording of the same thing is excepted too; each has its
@@ -31,8 +34,11 @@ const EXCEPTIONS: readonly { readonly holds: (golden: GoldenCase) => boolean; re
 
 export async function runGolden(targets: readonly string[], options: GoldenOptions = {}): Promise<FolderResult[]> {
   const results: FolderResult[] = [];
-  for (const folder of merged(targets.flatMap(findGoldenFolders))) {
-    const files = folder.files.filter((f) => options.only === undefined || path.basename(f, '.json') === options.only || path.basename(f, '.json').startsWith(options.only));
+  const folders = merged(targets.flatMap(findGoldenFolders));
+  const { only } = options;
+  const exact = folders.some(({ files }) => files.some((file) => idOf(file) === only));
+  for (const folder of folders) {
+    const files = folder.files.filter((file) => only === undefined || (exact ? idOf(file) === only : idOf(file).startsWith(only)));
     if (!files.length) continue;
     const failed: CaseResult[] = [];
     const excepted: { id: string; reason: string }[] = [];
@@ -60,6 +66,10 @@ export async function runCase(golden: GoldenCase): Promise<CaseResult> {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return { id, title, golden, differences: [{ where, golden: 'played', ours: `threw ${cause instanceof Error ? cause.stack ?? cause.message : String(cause)}` }] };
   }
+}
+
+function idOf(file: string): string {
+  return path.basename(file, '.json');
 }
 
 /** Files of one folder that were named one by one count as that folder. */
