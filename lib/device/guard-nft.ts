@@ -5,7 +5,7 @@
  * NB: coarser than the eBPF guard in two points: it looks only at extension-less IPv6, and it takes every ICMP error sent to a VIP about
  * TCP, UDP or SCTP. It has no egress redirect, so NAT to a local node does not work with it.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import type { TableEdit } from '../model/table-edit.ts';
 import { formatAddress, type ParsedPrefix } from '../wire/address.ts';
 import type { Guard } from './guard.ts';
@@ -73,7 +73,12 @@ export function removeDeadNftGuards(): void {
     return;
   }
   for (const [, name, pid] of tables.matchAll(new RegExp(`table netdev (${TABLE_PREFIX}(\\d+))`, 'g'))) {
-    if (!isRunning(Number(pid))) nft(`delete table netdev ${name}\n`);
+    if (isRunning(Number(pid))) continue;
+    try {
+      nft(`delete table netdev ${name}\n`);
+    } catch {
+      // Another daemon that starts at the same moment was faster.
+    }
   }
 }
 
@@ -145,5 +150,7 @@ function isRunning(pid: number): boolean {
 }
 
 function nft(text: string): void {
-  execFileSync('nft', ['-f', '-'], { input: text, stdio: ['pipe', 'ignore', 'pipe'] });
+  const { error, status, stderr } = spawnSync('nft', ['-f', '-'], { input: text, encoding: 'utf8' });
+  if (error) throw new Error(`nft: ${error.message}`);
+  if (status !== 0) throw new Error(`nft: ${stderr.trim().split('\n')[0]}`);
 }

@@ -27,7 +27,7 @@ export function openGuard(options: GuardOptions = {}): { readonly guard: Guard; 
       return { guard: new NftGuard(), line: `guard: nftables${failures.length > 0 ? `, ${failures.join(', ')}` : ''}; NAT to a local node is not available` };
     } catch (error) {
       if (kind === 'nft') throw error;
-      failures.push(`no nftables (${(error as Error).message.split('\n')[0]})`);
+      failures.push(`no nftables (${(error as Error).message})`);
     }
   }
   const why = failures.length > 0 ? failures.join(', ') : 'turned off';

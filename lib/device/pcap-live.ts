@@ -61,7 +61,9 @@ export class PcapDevice implements Device {
     try {
       link = this.#cap.open(name, `not ether src ${mac}`, BUFFER_BYTES, this.#captured);
     } catch (error) {
-      throw new LvsError('Unsupported', `${name}: libpcap cannot open it: ${(error as Error).message}`);
+      const { message } = error as Error;
+      if (/not permitted|permission/i.test(message)) throw new LvsError('Permission', `no permission to capture on ${name}: run as root or with CAP_NET_RAW`);
+      throw new LvsError('Unsupported', `${name}: libpcap cannot open it: ${message}`);
     }
     if (link !== 'ETHERNET') {
       this.#cap.close();
