@@ -1,6 +1,7 @@
 /**
  * The settings of the synchronisation daemons: at most one master and one backup, with the defaults and refusals of the kernel's
- * start_sync_thread(). The daemons themselves are not here; this is what --start-daemon records and -L --daemon shows.
+ * start_sync_thread(). This is what --start-daemon records and -L --daemon shows; what they do is the data plane's
+ * (dataplane/sync.ts).
  */
 import { LvsError } from '../model/errors.ts';
 import type { NetworkInterface, NetworkState } from '../model/network-state.ts';
