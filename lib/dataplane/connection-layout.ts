@@ -65,6 +65,8 @@ export const CONN_HELPER = 1 << 19;
 export const CONN_NO_CLIENT_PORT = 1 << 20;
 /** Made after a synchronisation message (IP_VS_CONN_F_SYNC). */
 export const CONN_SYNCED = 1 << 21;
+/** Hangs on another connection or a template. */
+export const CONN_CONTROLLED = 1 << 22;
 
 export const COLD_WORDS = 8;
 export const CONTROL = 0, CHILDREN = 1, HASH_IN = 2, HASH_OUT = 3, DESTINATION_ADDRESS = 4;

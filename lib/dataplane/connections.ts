@@ -91,6 +91,12 @@ export class Connections {
     return this.#lookup6(p.protocol, p.s0, p.s1, p.s2, p.s3, p.d0, p.d1, p.d2, p.d3, p.ports, 0);
   }
 
+  /** The same for an IPv4 flow. */
+  lookup4(source: number, target: number, ports: number, protocol: number): number {
+    const key = protocol | at.KEY_USED;
+    return this.index.lookup(hashWords(this.#seed, source, target, ports, key), source, target, ports, key);
+  }
+
   /** The same for a flow given by its words: what quoted packets and templates are looked up by. */
   find(family: 4 | 6, protocol: number, s0: number, s1: number, s2: number, s3: number, d0: number, d1: number, d2: number, d3: number, ports: number, flags = 0): number {
     if (family === 6) return this.#lookup6(protocol, s0, s1, s2, s3, d0, d1, d2, d3, ports, flags);
@@ -186,6 +192,7 @@ export class Connections {
   /** Hang `conn` on `control` (ip_vs_control_add). */
   setControl(conn: number, control: number): void {
     this.cold[conn * at.COLD_WORDS + at.CONTROL] = control + 1;
+    this.words[conn * at.CONN_WORDS + at.STATE]! |= at.CONN_CONTROLLED;
     this.cold[control * at.COLD_WORDS + at.CHILDREN]!++;
   }
 

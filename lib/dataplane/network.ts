@@ -172,6 +172,11 @@ export class Network {
     else this.#sendSegments(hop, memory, l3Off, l3End, offload, sink);
   }
 
+  /** send() for what is known to fit the MTU and to be whole. */
+  sendWhole(hop: number, memory: FrameMemory, l3Off: number, l3End: number, offload: number, sink: FrameSink): void {
+    this.#emit(hop, memory, l3Off, l3End, offload, sink);
+  }
+
   /** NB: apart from send(), whose variables a closure there would move to the heap for every packet. */
   #sendSegments(hop: number, memory: FrameMemory, l3Off: number, l3End: number, offload: number, sink: FrameSink): void {
     segmentInto(memory, l3Off, l3End, offload, this.scratch, (off, end) => this.send(hop, this.scratch.memory, off, end, 0, sink));
