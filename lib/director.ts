@@ -4,6 +4,7 @@
  */
 import { API_VERSION, type DaemonInfo } from './control/api/message.ts';
 import { Controller } from './control/controller.ts';
+import { hostInterfaces } from './control/host-interfaces.ts';
 import type { Log } from './control/log.ts';
 import { ServiceTable } from './control/service-table.ts';
 import { Dataplane } from './dataplane/dataplane.ts';
@@ -57,6 +58,7 @@ export class Director {
   static async start({ device, interfaces, maxConnections, ownVips, log, onFailure }: DirectorOptions): Promise<Director> {
     const table = new ServiceTable();
     if (device === 'none') {
+      table.useNetwork(hostInterfaces());
       const link = new InProcessLink(
         new Dataplane({ maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE, startMs: performance.now() }), () => performance.now(), NOWHERE,
       );
