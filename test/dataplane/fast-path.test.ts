@@ -1,0 +1,75 @@
+/** Tracing keeps every packet off the fast path: so two directors, one traced, must do the same with the same packets. */
+import t from 'tap';
+import { TCP_FLAG } from '../support/frame-builder.ts';
+import { CL0, CLIENT, destination, RS0, server, tcpFrame, tcpService, TestDirector, udpFrame, udpService, VIP } from '../support/frames.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { OFFLOAD_PARTIAL } from '../../lib/wire/frame.ts';
+
+const { syn, ack, fin, rst, psh } = TCP_FLAG;
+
+function director(traced: boolean): TestDirector {
+  const made = new TestDirector()
+    .serve(tcpService(80), destination(server(1), 8080), destination(server(2), 80))
+    .serve(tcpService(81), destination(server(3), 81, { method: 'route' }))
+    .serve(udpService(53), destination(server(4), 5353))
+    .serve(udpService(54, { persistenceSec: 60 }), destination(server(5), 54), destination(server(6), 54))
+    .serve(tcpService(21), destination(server(7), 21));
+  if (traced) made.dataplane.trace({}, () => {});
+  return made;
+}
+
+function randomFrame(random: SeededRandom): { interfaceIdx: number; frame: Buffer; offload: number } {
+  const client = `203.0.113.${random.below(4)}`;
+  const port = 40000 + random.below(3);
+  const flags = random.pick([syn, ack, ack, ack, ack | psh, ack | psh, fin | ack, rst, rst | ack, 0, psh, syn | ack]);
+  const ip = {
+    ttl: random.pick([64, 64, 64, 64, 2, 1, 255]), dontFragment: random.chance(0.8), ident: random.below(65536),
+    ...(random.chance(0.03) ? { options: Buffer.from([1, 1, 1, 1]) } : {}), ...(random.chance(0.02) ? { moreFragments: true } : {}),
+  };
+  const data = Buffer.alloc(random.pick([0, 1, 10, 100, 1460, 1461, 1600]), random.below(256));
+  const offload = random.chance(0.1) ? OFFLOAD_PARTIAL : 0;
+  const answer = random.chance(0.4);
+  const [n, real, virtual] = random.pick([[1, 8080, 80], [2, 80, 80], [3, 81, 81], [4, 5353, 53], [5, 54, 54], [6, 54, 54], [7, 21, 21]] as const);
+  const udp = virtual === 53 || virtual === 54;
+  const [source, sport, target, dport] = answer ? [server(n), real, client, port] as const : [client, port, VIP, virtual] as const;
+  const frame = udp
+    ? udpFrame(source, sport, target, dport, data.toString('latin1'), random.pick(['good', 'good', 'good', 'bad', 'none']), ip)
+    : tcpFrame(source, sport, target, dport, flags, { data, seq: random.below(2 ** 32), ip, badChecksum: random.chance(0.05) });
+  if (random.chance(0.02)) frame[24]! ^= 0x10;
+  return { interfaceIdx: answer ? RS0 : CL0, frame: random.chance(0.02) ? frame.subarray(0, frame.length - 1) : frame, offload };
+}
+
+t.test('a traced director, which walks every packet, and an untraced one do the same', async (t) => {
+  for (const seed of [1, 2, 3]) {
+    const random = new SeededRandom(seed);
+    const plain = director(false);
+    const traced = director(true);
+    for (let step = 0; step < 2500; step++) {
+      const { interfaceIdx, frame, offload } = randomFrame(random);
+      const a = plain.sendBy(interfaceIdx, offload, Buffer.from(frame));
+      const b = traced.sendBy(interfaceIdx, offload, Buffer.from(frame));
+      if (JSON.stringify(a) !== JSON.stringify(b)) t.same(a, b, `seed ${seed} step ${step}: ${frame.toString('hex')}`);
+      const waitMs = random.pick([0, 0, 0, 10, 700]);
+      plain.wait(waitMs);
+      traced.wait(waitMs);
+    }
+    const { services, total, drops } = plain.dataplane.stats();
+    t.ok(total.inPkts > 500 && total.outPkts > 200, `seed ${seed}: ${total.inPkts} in, ${total.outPkts} out`);
+    t.same({ services, total, drops }, (({ services, total, drops }) => ({ services, total, drops }))(traced.dataplane.stats()));
+    t.same(plain.connections(), traced.connections());
+  }
+});
+
+t.test('an answer over UDP still makes its template assured', async (t) => {
+  const made = director(false);
+  const [request] = made.send(udpFrame(CLIENT, 40001, VIP, 54, 'q'));
+  made.send(udpFrame(request!.dst!, 54, CLIENT, 40001, 'a'));
+  t.match(made.connections().find(({ template }) => template), { state: 'ASSURED' });
+});
+
+t.test('a change of routes is seen by the next packet', async (t) => {
+  const made = director(false);
+  for (const flags of [syn, ack, ack]) made.send(tcpFrame(CLIENT, 40001, VIP, 81, flags));
+  made.edit({ op: 'neighbour', neighbour: { interface: RS0, address: server(3), mac: '02:00:00:00:99:99' } });
+  t.equal(made.send(tcpFrame(CLIENT, 40001, VIP, 81, ack))[0]!.dmac, '02:00:00:00:99:99');
+});
