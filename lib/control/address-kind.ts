@@ -2,6 +2,7 @@
  * What an address is to this host, as far as it decides whether it can be a real server: the kernel's inet_addr_type() and
  * ipv6_addr_type(). Broadcast addresses are those of own subnets, so the answer needs the host's interfaces.
  */
+import { Address4 } from 'ip-address';
 import type { NetworkState } from '../model/network-state.ts';
 import { formatAddress, parseAddress, parsePrefix, type ParsedAddress, type ParsedPrefix } from '../wire/address.ts';
 
@@ -22,7 +23,7 @@ export class HostAddresses {
       const prefix = parsePrefix(own);
       if (address === null || prefix === null) continue;
       this.#local.add(textOf(address));
-      if (prefix.family === 4 && prefix.length < NO_BROADCAST_LENGTH) this.#broadcast.add(formatAddress(4, prefix.words[0]! | ~prefix.mask[0]!, 0, 0, 0));
+      if (prefix.family === 4 && prefix.length < NO_BROADCAST_LENGTH) this.#broadcast.add(new Address4(own).endAddress().correctForm());
     }
     for (const route of state?.routes ?? []) {
       const prefix = parsePrefix(route.prefix);

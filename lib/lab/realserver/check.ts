@@ -1,6 +1,6 @@
 /** The classic mistakes on a real server, found from facts alone: what is wrong, why it hurts, and the command that mends it. Pure. */
+import { Address4, Address6 } from 'ip-address';
 import { DECAP_DEVICE } from '../decap/names.ts';
-import { parseAddress, parsePrefix } from '../../wire/address.ts';
 import type { HostAddress, HostFacts } from './host-facts.ts';
 import { familyOf, hostPrefix, type RealServerOptions, TUNNEL_OVERHEAD } from './options.ts';
 import { KERNEL_TUNNEL_DEVICE, tunnelRpFilter } from './plan.ts';
@@ -158,6 +158,6 @@ function effective(facts: HostFacts, device: string, name: string): number {
 }
 
 function contains(prefix: string, address: string): boolean {
-  const parsed = parsePrefix(prefix), at = parseAddress(address);
-  return parsed !== null && at !== null && parsed.family === at.family && at.words.every((word, i) => (word & parsed.mask[i]!) === parsed.words[i]!);
+  if (prefix.includes(':') !== address.includes(':')) return false;
+  return prefix.includes(':') ? new Address6(address).isInSubnet(new Address6(prefix)) : new Address4(address).isInSubnet(new Address4(prefix));
 }
