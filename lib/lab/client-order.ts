@@ -1,4 +1,4 @@
-/** What the laboratory's client process is asked to do, and what it reports: one JSON argument, one JSON line. */
+/** What the laboratory's client process is asked to do, and what it reports: a JSON list of orders, a JSON list of results. */
 export interface ClientOrder {
   readonly kind: 'http' | 'udp' | 'download' | 'upload' | 'echo';
   readonly address: string;

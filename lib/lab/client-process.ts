@@ -1,7 +1,7 @@
 /**
  * The laboratory's client: sends requests through a VIP, each over a fresh connection, and counts who answered.
- *   node client-process.js '{"kind":"http","address":"198.51.100.100","port":80,"count":300,"concurrency":8}'
- * Prints one JSON line. Every request is bounded in time; one that fails is counted with its reason, never retried.
+ *   node client-process.js '[{"kind":"http","address":"198.51.100.100","port":80,"count":300,"concurrency":8}]'
+ * Orders are carried out side by side; prints one JSON line. Every request is bounded in time; one that fails is counted with its reason, never retried.
  */
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
@@ -152,4 +152,5 @@ async function carryOut(order: ClientOrder): Promise<ClientResult> {
   return { answers, failures, elapsedMs: Date.now() - startedMs };
 }
 
-carryOut(JSON.parse(process.argv[2] ?? '{}') as ClientOrder).then((result) => console.log(JSON.stringify(result)), (error: Error) => { console.error(error.message); process.exit(1); });
+Promise.all((JSON.parse(process.argv[2] ?? '[]') as ClientOrder[]).map(carryOut))
+  .then((results) => console.log(JSON.stringify(results)), (error: Error) => { console.error(error.message); process.exit(1); });

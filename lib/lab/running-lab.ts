@@ -108,12 +108,16 @@ export class RunningLab {
     return runCommand([process.execPath, commandPath('tsipvsadm'), ...args], { ...options, env: this.environment });
   }
 
-  async send(order: ClientOrder, timeoutMs = 60_000): Promise<ClientResult> {
-    const firstPort = this.#nextPort + order.count > LAST_PORT ? FIRST_PORT : this.#nextPort;
-    if (order.kind === 'http' || order.kind === 'udp') this.#nextPort = firstPort + order.count;
-    const argv = [process.execPath, programPath('lib/lab/client-process.js'), JSON.stringify({ firstPort, ...order })];
+  async send(order: ClientOrder, timeoutMs?: number): Promise<ClientResult> {
+    return (await this.sendAll([order], timeoutMs))[0]!;
+  }
+
+  /** Several orders side by side. */
+  async sendAll(orders: readonly ClientOrder[], timeoutMs = 60_000): Promise<ClientResult[]> {
+    const numbered = orders.map((order) => ({ firstPort: this.#takePorts(order), ...order }));
+    const argv = [process.execPath, programPath('lib/lab/client-process.js'), JSON.stringify(numbered)];
     const { stdout } = await runCommand(argv, { namespace: this.topology.client.namespace, timeoutMs });
-    return JSON.parse(stdout) as ClientResult;
+    return JSON.parse(stdout) as ClientResult[];
   }
 
   /** Run a program on a host of the laboratory ("client", "director", "rs1"). */
@@ -134,6 +138,13 @@ export class RunningLab {
     const direct = mode === 'dr' || mode === 'tun';
     if (direct) await setupRealServer({ mode, vips: [vip4, vip6], tunnel: 'any', namespace: server.namespace });
     await this.startServer(server.name, server.namespace, [server.address4, server.address6, ...(direct ? [vip4, vip6] : [])]);
+  }
+
+  #takePorts(order: ClientOrder): number {
+    const needed = order.kind === 'http' || order.kind === 'udp' ? order.count : 0;
+    const first = this.#nextPort + needed > LAST_PORT ? FIRST_PORT : this.#nextPort;
+    this.#nextPort = first + needed;
+    return first;
   }
 
   #log(what: string): string {

@@ -20,18 +20,20 @@ for (const mode of ['nat', 'dr', 'tun'] as const) {
         for (const forward of ['0', '1']) {
           await writeSysctls(lab.topology.director.namespace, [['net/ipv4/ip_forward', forward], ['net/ipv6/conf/all/forwarding', forward]]);
           const before = await hostCounters(lab, 'director');
-          // ssh-like: long connections to the director itself, all the while.
-          const own = lab.send({ kind: 'echo', address: lab.topology.director4, port: ECHO_PORT, count: 5, durationMs: 1_000 });
-          for (const service of services) {
-            const { holds, line } = judge(service, REQUESTS, await lab.send({ kind: 'http', address: service.address, port: service.port, count: REQUESTS }));
+          // Side by side with the balanced requests: ssh-like connections to the director itself, and to a port of the VIP without service.
+          const own = { kind: 'echo', port: ECHO_PORT, count: 3, durationMs: 1_000 } as const;
+          const addresses = [lab.topology.director4, ...(vipOnHost ? vips(lab) : [])];
+          const results = await lab.sendAll([
+            ...services.map((service) => ({ kind: 'http', address: service.address, port: service.port, count: REQUESTS }) as const), ...addresses.map((address) => ({ ...own, address })),
+          ]);
+          services.forEach((service, i) => {
+            const { holds, line } = judge(service, REQUESTS, results[i]!);
             t.ok(holds, `ip_forward ${forward}: ${line}`);
-          }
-          const { answers, failures } = await own;
-          t.same({ answers, failures }, { answers: { director: 5 }, failures: {} }, 'connections to the director itself are unharmed');
-          for (const vip of vipOnHost ? vips(lab) : []) {
-            const other = await lab.send({ kind: 'echo', address: vip, port: ECHO_PORT, count: 2, durationMs: 100 });
-            t.same(other.answers, { director: 2 }, `a port of ${vip} without service is the host's`);
-          }
+          });
+          addresses.forEach((address, i) => {
+            const { answers, failures } = results[services.length + i]!;
+            t.same({ answers, failures }, { answers: { director: 3 }, failures: {} }, `connections to ${address} port ${ECHO_PORT}, which is no service, are the host's and unharmed`);
+          });
           t.same(await hostCounters(lab, 'director'), before, 'no reset, no ICMP error, nothing forwarded by the host');
         }
       });

@@ -78,14 +78,13 @@ for (const mode of ['nat', 'dr', 'tun', 'local'] as const) {
 async function tryVariant(t: Test, lab: RunningLab, variant: Variant): Promise<void> {
   const { topology } = lab;
   const virtual = variant.virtual(topology);
-  const rules = [`-A ${virtual} -s rr ${variant.options ?? ''}`, ...variant.real(topology).map((words) => `-a ${virtual} -r ${words}`)];
+  const rules = ['-C', `-A ${virtual} -s rr ${variant.options ?? ''}`, ...variant.real(topology).map((words) => `-a ${virtual} -r ${words}`)];
   await lab.command(['-R'], { input: `${rules.join('\n')}\n` });
   const port = variant.port ?? (variant.kind === 'udp' ? ECHO_PORT : 80);
   const count = variant.kind === 'upload' ? UPLOAD_BYTES : 12;
   const { answers, failures, sha256 } = await lab.send({ kind: variant.kind, address: variant.family === 4 ? topology.vip4 : topology.vip6, port, count, timeoutMs: 8_000 });
   t.same({ answers, failures }, { answers: variant.answers, failures: {} }, variant.title);
   if (variant.kind === 'upload') t.equal(sha256, reproducibleSha256(UPLOAD_BYTES), 'everything arrived');
-  await lab.command(['-C']);
 }
 
 /** A firewall-mark service over two ports at once. */
