@@ -23,7 +23,7 @@ const isRoot = process.getuid?.() === 0;
 /** What each mode needs of Debian: [package, how to see that it is there]. */
 const DEBIAN_PACKAGES = {
   build: [['gcc', () => ['cc', 'gcc', 'clang'].some(onPath)], ['libc6-dev', () => existsSync('/usr/include/stdio.h')]],
-  test: [['iproute2', () => onPath('ip')], ['curl', () => onPath('curl')], ['tcpdump', () => onPath('tcpdump')], ['nftables', () => onPath('nft')]],
+  test: [['iproute2', () => onPath('ip')], ['curl', () => onPath('curl')], ['tcpdump', () => onPath('tcpdump')], ['nftables', () => onPath('nft')], ['ethtool', () => onPath('ethtool')]],
   demo: [['iproute2', () => onPath('ip')], ['curl', () => onPath('curl')]],
 };
 
@@ -107,10 +107,11 @@ function provideDebianPackages(modes) {
   }
   console.log(`Missing on this machine: ${missing.join(', ')}. Installing: ${command}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const install = () => spawnSync('apt-get', command.split(' ').slice(1), { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
-  if (install()) return;
+  const install = (stderr) => spawnSync('apt-get', command.split(' ').slice(1), { stdio: ['ignore', 'ignore', stderr], env }).status === 0;
+  // The first try fails quietly where no package lists were fetched yet.
+  if (install('ignore')) return;
   spawnSync('apt-get', ['update'], { stdio: ['ignore', 'ignore', 'inherit'], env });
-  if (!install()) console.log('apt-get failed; going on without.');
+  if (!install('inherit')) console.log('apt-get failed; going on without.');
 }
 
 /** npm ci, unless node_modules is what package-lock.json asks for. */
