@@ -19,7 +19,7 @@ export function connectionRecord(connections: Connections, conn: number, nowMs: 
   const ports = words[base + at.PORTS] as number;
   const own = conn * at.ADDRESS_WORDS;
   const real = conn * at.COLD_WORDS + at.DESTINATION_ADDRESS;
-  const engine = connections.engineOf(conn);
+  const engine = connections.engineTemplates.of(conn);
   const text = (array: Int32Array, begin: number, of: 4 | 6): string =>
     formatAddress(of, array[begin] as number, array[begin + 1] as number, array[begin + 2] as number, array[begin + 3] as number);
   return {

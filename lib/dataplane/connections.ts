@@ -1,21 +1,19 @@
 /**
  * The connection table: where every packet looks first. Layout: connection-layout.ts. Memory for the maximum is reserved at the start and
  * becomes resident as it is used; entries never move. Timers are lazy: a packet writes when it was seen, and only a deadline that comes nearer
- * touches the wheel; what comes out of it early hangs itself up again (RFC: as the kernel's mod_timer, without its cost per packet).
+ * touches the wheel; what comes out of it early hangs itself up again.
  */
-import { swap16 } from '../wire/address.ts';
-import { halves, fold } from '../wire/checksum.ts';
-import { IPPROTO } from '../model/protocol.ts';
 import { HashIndex } from '../structures/hash-index.ts';
 import { IndexPool } from '../structures/index-pool.ts';
 import { hashWords } from '../structures/seeded-hash.ts';
 import { TimerWheel } from '../structures/timer-wheel.ts';
+import { answersPassHere, boundFlags, prepareNat, type BindTarget } from './connection-binding.ts';
 import type { DestinationEntry } from './destination-entry.ts';
+import { EngineTemplates } from './engine-templates.ts';
 import type { Flow } from './flow.ts';
 import type { Packet } from './packet.ts';
 import * as at from './connection-layout.ts';
 
-const RAW_FTP_PORT = swap16(21);
 /** Until a connection's first packet sets the timeout of its state (ip_vs_conn_new). */
 const FIRST_TIMEOUT_MS = 3000;
 /** A connection that others hang on is given this much longer when it expires. */
@@ -28,9 +26,6 @@ export interface ConnectionOptions {
   readonly startMs: number;
 }
 
-/** What a connection is bound to: a destination, or what stands for one that is not known here (slot -1). */
-export type BindTarget = Pick<DestinationEntry, 'slot' | 'family' | 'raw' | 'method' | 'bound'>;
-
 export class Connections {
   readonly capacity: number;
   readonly words: Int32Array;
@@ -38,6 +33,7 @@ export class Connections {
   /** IPv6: client and virtual address of each connection. */
   readonly addresses: Int32Array;
   readonly index: HashIndex;
+  readonly engineTemplates = new EngineTemplates();
   /** Templates alive. */
   templates = 0;
   /** Data connections whose client port is not known yet. */
@@ -51,9 +47,6 @@ export class Connections {
   readonly #seed: number;
   readonly #startMs: number;
   readonly #destinations: readonly (DestinationEntry | undefined)[];
-  /** Templates of persistence engines, by their whole identity. */
-  readonly #byEngine = new Map<string, number>();
-  readonly #engineKeys = new Map<number, { readonly key: string; readonly engine: string; readonly data: string }>();
   readonly #due = (conn: number, timeMs: number): number => this.#expireIfDue(conn, timeMs);
 
   constructor(destinations: readonly (DestinationEntry | undefined)[], options: ConnectionOptions) {
@@ -140,35 +133,20 @@ export class Connections {
     words[base + at.TIMEOUT] = FIRST_TIMEOUT_MS;
     words[base + at.DESTINATION] = destination === null ? -1 : destination.slot;
     words[base + at.NEW_PORTS] = flow.clientPort | (rawPort << 16);
-    words[base + at.STATE] = flags | methodFlags(destination) | (needsHelper(flow, destination, template) ? at.CONN_HELPER : 0);
+    words[base + at.STATE] = flags | boundFlags(flow, destination, template);
     if (destination !== null) {
       cold.set(destination.raw, coldBase + at.DESTINATION_ADDRESS);
       destination.bound(template, true);
-      if (destination.method === 'masq') this.#prepareNat(conn, flow, destination, rawPort);
+      if (destination.method === 'masq') prepareNat(words, conn, flow, destination, rawPort);
     }
     if (template) this.templates++;
     if ((flags & at.CONN_NO_CLIENT_PORT) !== 0) this.withoutClientPort++;
     if ((flags & (at.CONN_ONE_PACKET | at.CONN_ENGINE)) === 0) {
       this.#indexIn(conn);
-      if (destination !== null && !template && this.#answersPassHere(flow, destination)) this.#indexOut(conn, flow, destination, rawPort);
+      if (destination !== null && !template && answersPassHere(flow, destination)) this.#indexOut(conn, flow, destination, rawPort);
     }
     if ((flags & at.CONN_ONE_PACKET) === 0) this.#wheel.arm(conn, nowMs + FIRST_TIMEOUT_MS);
     return conn;
-  }
-
-  /** The template of a persistence engine with this identity, or -1. */
-  findByEngine(key: string): number {
-    return this.#byEngine.get(key) ?? -1;
-  }
-
-  /** Make a template created with CONN_ENGINE known by its engine's data. */
-  bindEngine(conn: number, key: string, engine: string, data: string): void {
-    this.#byEngine.set(key, conn);
-    this.#engineKeys.set(conn, { key, engine, data });
-  }
-
-  engineOf(conn: number): { readonly engine: string; readonly data: string } | null {
-    return this.#engineKeys.get(conn) ?? null;
   }
 
   /** Set the timeout and start it anew (cp->timeout, ip_vs_conn_put). */
@@ -300,6 +278,7 @@ export class Connections {
     this.onEnd?.(conn);
     this.#wheel.disarm(conn);
     this.#unindex(conn);
+    this.engineTemplates.forget(conn);
     const control = this.controlOf(conn);
     if (control >= 0) this.cold[control * at.COLD_WORDS + at.CHILDREN]!--;
     const template = (state & at.CONN_TEMPLATE) !== 0;
@@ -314,32 +293,6 @@ export class Connections {
   #assuredTemplate(conn: number): boolean {
     const state = this.words[conn * at.CONN_WORDS + at.STATE] as number;
     return (state & at.CONN_TEMPLATE) !== 0 && (state & at.STATE_MASK) !== 0;
-  }
-
-  /** NAT answers always come back here; others only when the destination has the virtual address itself. */
-  #answersPassHere(flow: Flow, destination: BindTarget): boolean {
-    if (destination.method === 'masq') return true;
-    const { raw } = destination;
-    return destination.family === flow.family && raw[0] === flow.v0 && raw[1] === flow.v1 && raw[2] === flow.v2 && raw[3] === flow.v3;
-  }
-
-  #prepareNat(conn: number, flow: Flow, destination: BindTarget, rawPort: number): void {
-    const base = conn * at.CONN_WORDS;
-    const out = base + at.ENTRY_WORDS;
-    const words = this.words;
-    const { raw } = destination;
-    words[base + at.NEW_SOURCE] = flow.c0;
-    words[base + at.NEW_TARGET] = raw[0] as number;
-    words[out + at.NEW_SOURCE] = flow.v0;
-    words[out + at.NEW_TARGET] = flow.c0;
-    words[out + at.NEW_PORTS] = flow.virtualPort | (flow.clientPort << 16);
-    const virtual = halves(flow.v0) + halves(flow.v1) + halves(flow.v2) + halves(flow.v3);
-    const real = halves(raw[0] as number) + halves(raw[1] as number) + halves(raw[2] as number) + halves(raw[3] as number);
-    const inverse = 4 * 2 * 0xffff;
-    const inDelta = fold(inverse - virtual + real);
-    const outDelta = fold(inverse - real + virtual);
-    words[base + at.DELTAS] = inDelta | (fold(inDelta + (~flow.virtualPort & 0xffff) + rawPort) << 16);
-    words[out + at.DELTAS] = outDelta | (fold(outDelta + (~rawPort & 0xffff) + flow.virtualPort) << 16);
   }
 
   #indexIn(conn: number): void {
@@ -371,12 +324,7 @@ export class Connections {
 
   #unindex(conn: number): void {
     const cold = conn * at.COLD_WORDS;
-    const engine = this.#engineKeys.get(conn);
-    if (engine !== undefined) {
-      if (this.#byEngine.get(engine.key) === conn) this.#byEngine.delete(engine.key);
-      this.#engineKeys.delete(conn);
-      return;
-    }
+    this.engineTemplates.hide(conn);
     if ((this.words[conn * at.CONN_WORDS + at.STATE]! & (at.CONN_ONE_PACKET | at.CONN_ENGINE)) !== 0) return;
     this.index.remove(this.cold[cold + at.HASH_IN] as number, conn * 2);
     if (this.words[conn * at.CONN_WORDS + at.ENTRY_WORDS + at.KEY] !== 0) this.index.remove(this.cold[cold + at.HASH_OUT] as number, conn * 2 + 1);
@@ -412,16 +360,4 @@ const INVALID_PORTS = 0xffff0000 | 0;
 
 function same(words: Int32Array, begin: number, w0: number, w1: number, w2: number, w3: number): boolean {
   return words[begin] === w0 && words[begin + 1] === w1 && words[begin + 2] === w2 && words[begin + 3] === w3;
-}
-
-/** FTP control connections through NAT are looked into. */
-function needsHelper(flow: Flow, destination: BindTarget | null, template: boolean): boolean {
-  return destination !== null && destination.method === 'masq' && flow.protocol === IPPROTO.tcp && flow.virtualPort === RAW_FTP_PORT && !template;
-}
-
-/** What a connection takes from its destination when it is made. */
-function methodFlags(destination: BindTarget | null): number {
-  if (destination === null) return at.METHOD.bypass << at.METHOD_SHIFT;
-  return (at.METHOD[destination.method] << at.METHOD_SHIFT) | at.CONN_INACTIVE
-    | (destination.method === 'masq' ? 0 : at.CONN_NO_OUTPUT) | (destination.family === 6 ? at.CONN_DESTINATION_IPV6 : 0);
 }

@@ -34,7 +34,7 @@ export function templateFor(core: CoreContext, service: ServiceEntry, flow: Flow
     engineData = sipCallId(p);
     if (engineData === null) return NOTHING_TO_GO_BY;
   }
-  const found = engineData === null ? findTemplate(core, key) : core.connections.findByEngine(engineKey(key, engineData));
+  const found = engineData === null ? findTemplate(core, key) : core.connections.engineTemplates.find(engineKey(key, engineData));
   if (found >= 0) {
     if (usable(core, found) && (only === null || destinationOf(core, found) === only)) {
       core.trace?.step('template', `follows the persistence template to ${destinationOf(core, found)?.address ?? 'nobody'}`);
@@ -58,7 +58,7 @@ function createTemplate(core: CoreContext, service: ServiceEntry, flow: Flow, ke
   const rawPort = flow.virtualPort === service.rawPort && service.port !== FTP_PORT ? destination.rawPort : 0;
   const template = connections.create(key, destination, rawPort, at.CONN_TEMPLATE | (engineData === null ? 0 : at.CONN_ENGINE), core.nowMs);
   if (template < 0) return TABLE_FULL;
-  if (engineData !== null) connections.bindEngine(template, engineKey(key, engineData), service.persistenceEngine as string, engineData);
+  if (engineData !== null) connections.engineTemplates.bind(template, { key: engineKey(key, engineData), engine: service.persistenceEngine as string, data: engineData });
   connections.setTimeout(template, service.persistenceMs, core.nowMs);
   core.trace?.step('template', `new persistence template to ${destination.address}`);
   return template;

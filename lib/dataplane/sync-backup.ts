@@ -6,7 +6,7 @@ import { IPPROTO, protocolName } from '../model/protocol.ts';
 import { SCTP_STATE_NAMES, TCP_STATE_NAMES, UDP_STATE_NAMES } from '../model/conn-state.ts';
 import { swap16 } from '../wire/address.ts';
 import * as at from './connection-layout.ts';
-import type { BindTarget } from './connections.ts';
+import type { BindTarget } from './connection-binding.ts';
 import type { CoreContext } from './core-context.ts';
 import type { DestinationEntry } from './destination-entry.ts';
 import { Flow } from './flow.ts';
@@ -59,7 +59,7 @@ function createConnection(core: CoreContext, record: SyncRecord, template: boole
     | (template && record.pe !== null ? at.CONN_ENGINE : 0);
   const conn = core.connections.create(flow, target, swap16(record.destinationPort), flags, core.nowMs);
   if (conn < 0) return conn;
-  if (template && record.pe !== null) core.connections.bindEngine(conn, engineKey(flow, engineData(record)), record.pe, engineData(record));
+  if (template && record.pe !== null) core.connections.engineTemplates.bind(conn, { key: engineKey(flow, engineData(record)), engine: record.pe, data: engineData(record) });
   if (!template) setActive(core, conn, (record.flags & SYNC_FLAG.inactive) === 0);
   return conn;
 }
@@ -92,7 +92,7 @@ function unbound(record: SyncRecord): BindTarget {
 
 function findConnection(core: CoreContext, record: SyncRecord, template: boolean): number {
   const { connections } = core;
-  if (template && record.pe !== null) return connections.findByEngine(engineKey(flow, engineData(record)));
+  if (template && record.pe !== null) return connections.engineTemplates.find(engineKey(flow, engineData(record)));
   const entry = connections.find(flow.family, flow.protocol, flow.c0, flow.c1, flow.c2, flow.c3, flow.v0, flow.v1, flow.v2, flow.v3,
     flow.clientPort | (flow.virtualPort << 16), template ? at.KEY_TEMPLATE : 0);
   return entry >= 0 && (entry & 1) === 0 ? entry >> 1 : -1;

@@ -154,7 +154,7 @@ export class SyncMaster {
     const state = words[base + at.STATE] as number;
     const ports = words[base + at.PORTS] as number;
     const family = this.#isIpv4(conn) ? 4 : 6;
-    const engine = connections.engineOf(conn);
+    const engine = connections.engineTemplates.of(conn);
     return {
       family, protocol: words[base + at.KEY]! & 0xff, state: state & at.STATE_MASK,
       flags: ((state & at.METHOD_MASK) >> at.METHOD_SHIFT) | (state & at.CONN_NO_OUTPUT ? SYNC_FLAG.noOutput : 0) | (state & at.CONN_INACTIVE ? SYNC_FLAG.inactive : 0)

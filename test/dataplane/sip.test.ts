@@ -34,6 +34,16 @@ t.test('without a usable Call-ID the datagram is dropped with its reason', async
   }
 });
 
+t.test('a template that is no longer used still shows its Call-ID', async (t) => {
+  const director = sipDirector();
+  director.send(udpFrame(CLIENT, 1, VIP, 5060, invite('aaa')));
+  director.edit({ op: 'deleteDestination', id: udpService(5060).id, address: server(2), port: 5060 });
+  t.equal(director.send(udpFrame(CLIENT, 2, VIP, 5060, invite('aaa')))[0]!.dst, server(1));
+  t.same(director.connections().filter(({ template }) => template).map(({ virtualPort, peData }) => [virtualPort, peData]), [[65535, 'aaa'], [5060, 'aaa']]);
+  director.wait(400_000);
+  t.same(director.connections(), []);
+});
+
 t.test('a call that a real server begins comes from the virtual address and is tied to that server', async (t) => {
   const director = sipDirector();
   t.match(director.send(udpFrame(server(1), 5060, CLIENT, 5060, invite('zzz'))), [{ kind: 'transmit', src: VIP, sport: 5060, dst: CLIENT }]);
