@@ -11,20 +11,20 @@
  * over the burst touches the places the lookups will read: independent loads overlap, dependent ones do not.
  */
 import type { FrameBurst, FrameMemory, FrameSink } from '../wire/frame.ts';
-import { INTERFACE_LOCAL, MAX_BURST } from '../wire/frame.ts';
-import { ETHERNET_LENGTH, ETHERTYPE_IPV4, etherType, isGroupAddressed } from '../wire/ethernet.ts';
-import { CHUNK, CHUNK_HEADER_LENGTH, SCTP_LENGTH, chunkType } from '../wire/sctp.ts';
+import { INTERFACE_LOCAL } from '../wire/frame.ts';
+import { isGroupAddressed } from '../wire/ethernet.ts';
+import { CHUNK } from '../wire/sctp.ts';
 import { RST, SYN } from '../wire/tcp.ts';
 import { DROP, DROP_REASONS } from '../model/drop-reason.ts';
-import { SCTP_STATE, TCP_STATE } from '../model/conn-state.ts';
 import { IPPROTO } from '../model/protocol.ts';
 import { countIn, countOut } from './account.ts';
 import { advanceState } from './connection-state.ts';
 import * as at from './connection-layout.ts';
+import { beginsAnew, firstChunk } from './connection-reuse.ts';
 import type { CoreContext } from './core-context.ts';
 import { FastPath } from './fast-path.ts';
 import { FRAGMENT_COMPLETE, FRAGMENT_HELD, type Fragments } from './fragments.ts';
-import { enterForwarding, forwardAnswer, forwardRequest } from './forward/index.ts';
+import { countAnswer, enterForwarding, forwardAnswer, forwardRequest } from './forward/index.ts';
 import { answerPortUnreachable } from './icmp-answer.ts';
 import { Packet } from './packet.ts';
 import { parse, parseIp } from './parse.ts';
@@ -32,10 +32,8 @@ import { handleIcmpError } from './related-icmp.ts';
 import { ConnectionsByQuote } from './related-connections.ts';
 import { scheduleAnswer, scheduleFirst, verdictOf } from './schedule.ts';
 import { INPUT, OUTPUT } from './tcp-state.ts';
+import { TOUCH_ABOVE, touch } from './touch.ts';
 import { CONTINUE, DELIVER, DROP as DROPPED, HOLD, PASS, TRANSMIT, type Verdict } from './verdict.ts';
-
-/** Connections above which the touch pass pays: their entries no longer fit the caches. */
-const TOUCH_ABOVE = 16_384;
 
 export class Walk {
   /** Frames by how they ended. */
@@ -49,8 +47,6 @@ export class Walk {
   readonly #related: ConnectionsByQuote;
   readonly #fast: FastPath;
   readonly #packet = new Packet();
-  /** Entries the touch pass found, by frame of the burst. */
-  readonly #candidates = new Int32Array(MAX_BURST);
   #interfaceNames: readonly string[] = [];
   /** MAC address of each interface, three raw half words; all zero where unknown. */
   #macs = new Uint16Array(0);
@@ -70,7 +66,7 @@ export class Walk {
 
   run(interfaceIdx: number, frames: FrameBurst, sink: FrameSink): void {
     const { memory, off, len, offload, count } = frames;
-    if (this.#core.connections.count > TOUCH_ABOVE) this.#touch(frames);
+    if (this.#core.connections.count > TOUCH_ABOVE) this.touched = touch(this.#core.connections, frames);
     this.received += count;
     const macs = this.#macs;
     const mac = interfaceIdx * 3;
@@ -152,7 +148,7 @@ export class Walk {
   /** Fragments that may be ours wait for the rest; others are not touched. */
   #reassemble(p: Packet): Verdict {
     const core = this.#core;
-    if (!core.services.hasVirtualAddress(p.family, p.d0, p.d1, p.d2, p.d3) && !core.services.hasRealAddress(p.family, p.s0, p.s1, p.s2, p.s3)
+    if (!core.services.hasVirtualAddress(p.family, p.d0, p.d1, p.d2, p.d3) && !core.services.realServers.hasAddress(p.family, p.s0, p.s1, p.s2, p.s3)
       && !(core.services.markServices > 0 && core.marks.mayMark(p)) && !core.network.isLocal(p.family, p.d0, p.d1, p.d2, p.d3)) return PASS;
     const result = this.#fragments.offer(p, core.nowMs);
     core.trace?.step('fragment', result === FRAGMENT_COMPLETE ? 'the datagram is complete' : result === FRAGMENT_HELD ? 'held until the rest comes' : 'dropped');
@@ -167,10 +163,15 @@ export class Walk {
     const words = connections.words;
     const base = conn * at.CONN_WORDS;
     // Slow path: it may begin a new connection in place of the old.
-    if (((p.tcpFlags & SYN) !== 0 || p.protocol === IPPROTO.sctp) && this.#beginsAnew(p, conn)) {
+    if (((p.tcpFlags & SYN) !== 0 || p.protocol === IPPROTO.sctp) && beginsAnew(core, p, conn)) {
       core.trace?.step('lookup', 'the old connection is over; scheduling anew');
       if (connections.childrenOf(conn) === 0) connections.expireNow(conn, core.nowMs);
-      return this.#schedule(p);
+      const method = ((words[base + at.STATE] as number) & at.METHOD_MASK) >> at.METHOD_SHIFT;
+      core.answerBytes = 0;
+      const verdict = this.#schedule(p);
+      // NB: the old connection ends with the next turn of the timers; what is answered now still counts for it.
+      if (verdict === DROPPED && connections.lookup(p) < 0) countAnswer(conn, method, core);
+      return verdict;
     }
     const slot = words[base + at.DESTINATION] as number;
     if (slot >= 0 && core.services.slots[4 * slot] === 0) {
@@ -212,7 +213,7 @@ export class Walk {
 
   #withoutConnection(p: Packet): Verdict {
     const core = this.#core;
-    if (core.services.hasRealAddress(p.family, p.s0, p.s1, p.s2, p.s3)) {
+    if (core.services.realServers.hasAddress(p.family, p.s0, p.s1, p.s2, p.s3)) {
       const verdict = this.#fromServerWithout(p);
       if (verdict !== CONTINUE) return verdict;
     }
@@ -243,13 +244,13 @@ export class Walk {
   /** From a NAT real server, but of no connection: one the server begins itself (sip), or told so (nat_icmp_send). */
   #fromServerWithout(p: Packet): Verdict {
     const core = this.#core;
-    const destination = core.services.realServer(p.family, p.protocol, p.s0, p.s1, p.s2, p.s3, p.ports & 0xffff);
+    const destination = core.services.realServers.find(p.family, p.protocol, p.s0, p.s1, p.s2, p.s3, p.ports & 0xffff);
     if (destination === null) return CONTINUE;
     if (p.protocol === IPPROTO.udp && destination.service.persistenceEngine !== null && destination.service.fwmark === 0) {
       const conn = scheduleAnswer(core, p, destination);
       if (conn >= 0) return this.#fromServer(p, conn);
     }
-    if (core.sysctl.nat_icmp_send === 0 || (p.tcpFlags & RST) !== 0 || this.#firstChunk(p) === CHUNK.abort) return CONTINUE;
+    if (core.sysctl.nat_icmp_send === 0 || (p.tcpFlags & RST) !== 0 || firstChunk(p) === CHUNK.abort) return CONTINUE;
     const passing = !core.network.isLocal(p.family, p.d0, p.d1, p.d2, p.d3);
     if (passing) {
       const verdict = enterForwarding(p, core);
@@ -257,59 +258,6 @@ export class Walk {
     }
     answerPortUnreachable(p, core, passing);
     return this.#dropped(DROP.noConnection);
-  }
-
-  /**
-   * Whether this first packet of a connection makes the old one with the same addresses and ports obsolete (is_new_conn_expected), or its
-   * destination was quiesced while expire_nodest_conn is on.
-   */
-  #beginsAnew(p: Packet, conn: number): boolean {
-    const core = this.#core;
-    if (p.protocol === IPPROTO.sctp && this.#firstChunk(p) !== CHUNK.init) return false;
-    const base = conn * at.CONN_WORDS;
-    const words = core.connections.words;
-    if (core.sysctl.expire_nodest_conn !== 0) {
-      const destination = core.services.destinations[words[base + at.DESTINATION] as number];
-      if (destination !== undefined && destination.weight === 0) return true;
-    }
-    const mode = core.sysctl.conn_reuse_mode;
-    if (mode === 0 || core.connections.controlOf(conn) >= 0) return false;
-    const flags = words[base + at.STATE] as number;
-    const state = flags & at.STATE_MASK;
-    if (p.protocol === IPPROTO.sctp) return state === SCTP_STATE.CLOSED;
-    return state === TCP_STATE.TIME_WAIT || state === TCP_STATE.CLOSE
-      || ((mode & 2) !== 0 && state === TCP_STATE.FIN_WAIT && (flags & at.CONN_NO_OUTPUT) !== 0);
-  }
-
-  /** Type of the first SCTP chunk, -1 where there is none. */
-  #firstChunk(p: Packet): number {
-    const chunkOff = p.l4Off + SCTP_LENGTH;
-    return p.protocol === IPPROTO.sctp && chunkOff + CHUNK_HEADER_LENGTH <= p.l3End ? chunkType(p.memory, chunkOff) : -1;
-  }
-
-  /** Read what the lookups of this burst will read: first every index slot, then every entry behind them. Only plain IPv4 is worth it. */
-  #touch(frames: FrameBurst): void {
-    const { memory, off, len, count } = frames;
-    const { connections } = this.#core;
-    const { index, words } = connections;
-    const i32 = memory.i32;
-    const u8 = memory.u8;
-    for (let i = 0; i < count; i++) {
-      const frame = off[i] as number;
-      const l3 = frame + ETHERNET_LENGTH;
-      if ((len[i] as number) < 38 || etherType(memory, frame) !== ETHERTYPE_IPV4 || u8[l3] !== 0x45) {
-        this.#candidates[i] = -1;
-        continue;
-      }
-      const word = l3 >> 2;
-      this.#candidates[i] = index.touch(connections.hash4(i32[word + 3] as number, i32[word + 4] as number, i32[word + 5] as number, u8[l3 + 9] as number));
-    }
-    let sum = 0;
-    for (let i = 0; i < count; i++) {
-      const entry = this.#candidates[i] as number;
-      if (entry >= 0) sum ^= words[entry * at.ENTRY_WORDS] as number;
-    }
-    this.touched = sum;
   }
 
   #dropped(reason: number): Verdict {

@@ -39,7 +39,7 @@ export function forwardRequest(p: Packet, conn: number, core: CoreContext): Verd
  * The director's own ICMP answer about a packet passes ip_vs_out_icmp, which counts it for the connection that the quote names: not for NAT, where
  * the quote is no answer's inverse, and not for one-packet connections, which no lookup finds.
  */
-function countAnswer(conn: number, method: number, core: CoreContext): void {
+export function countAnswer(conn: number, method: number, core: CoreContext): void {
   if (core.answerBytes === 0 || method === at.METHOD.masq) return;
   if (((core.connections.words[conn * at.CONN_WORDS + at.STATE] as number) & at.CONN_ONE_PACKET) === 0) countOut(core, conn, core.answerBytes);
 }
