@@ -6,6 +6,8 @@ import { packageVersion } from '../lib/package-version.ts';
 import { notifyServiceManager } from '../lib/service-manager.ts';
 import { parseDaemonOptions, UsageError, type DaemonCommandLine } from './tsipvsd-options.ts';
 
+// A reader of our output that went away must not end the director.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 process.exitCode = await main(process.argv.slice(2));
 process.exit();
 
