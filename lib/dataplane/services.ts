@@ -14,6 +14,7 @@ import type { SchedulerEnvironment } from '../schedulers/scheduler.ts';
 import { swap16 } from '../wire/address.ts';
 import { DestinationEntry } from './destination-entry.ts';
 import { COUNTERS, type Counters } from './estimator.ts';
+import { RealServers } from './real-servers.ts';
 import { ServiceEntry } from './service-entry.ts';
 
 export const SLOT_AVAILABLE = 0, SLOT_COUNTERS = 1, SLOT_SERVICE_COUNTERS = 2;
@@ -31,6 +32,7 @@ export class Services {
   /** By slot; holes are free. */
   readonly destinations: (DestinationEntry | undefined)[] = [];
   slots = new Int32Array(4 * 64);
+  readonly realServers = new RealServers();
   /** Services of each family. Packets of a family without any are not looked at: the kernel has no hooks there (ip_vs_unregister_hooks). */
   count4 = 0;
   count6 = 0;
@@ -38,9 +40,6 @@ export class Services {
   readonly #marks = new Map<number, ServiceEntry>();
   /** Virtual addresses and how many services each has; by hash. */
   readonly #virtualAddresses = new Map<number, number>();
-  /** NAT destinations by hash of address, port and protocol. */
-  readonly #realServers = new Map<number, Set<DestinationEntry>>();
-  readonly #realAddresses = new Map<number, number>();
   readonly #trash = new Map<string, DestinationEntry>();
   readonly #freeSlots: number[] = [];
   readonly #counters: Counters;
@@ -81,22 +80,6 @@ export class Services {
   /** Whether some service has this virtual address (hash only: a rare false yes does no harm, it only looks closer). */
   hasVirtualAddress(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): boolean {
     return this.#virtualAddresses.has(addressKey(family, w0, w1, w2, w3));
-  }
-
-  /** Whether some NAT destination has this address (hash only). */
-  hasRealAddress(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): boolean {
-    return this.#realAddresses.has(addressKey(family, w0, w1, w2, w3));
-  }
-
-  /** The NAT destination at this address and port (ip_vs_find_real_service), or null. */
-  realServer(family: 4 | 6, protocol: number, w0: number, w1: number, w2: number, w3: number, rawPort: number): DestinationEntry | null {
-    const set = this.#realServers.get(exactKey(family, 0, w0, w1, w2, w3, rawPort));
-    if (set === undefined) return null;
-    for (const destination of set) {
-      if (destination.family === family && destination.rawPort === rawPort && sameWords(destination.raw, w0, w1, w2, w3)
-        && (destination.service.protocol === protocol || destination.service.fwmark !== 0)) return destination;
-    }
-    return null;
   }
 
   /** Whether a destination with this address is reached by a tunnel of this type and, for gue, to this port (ip_vs_find_tunnel). */
@@ -157,7 +140,7 @@ export class Services {
     destination.available = true;
     destination.idleSinceMs = 0;
     this.#writeSlot(destination);
-    this.#registerReal(destination);
+    this.realServers.add(destination);
     service.destinations.unshift(destination);
     service.scheduler.added(service, destination);
   }
@@ -166,9 +149,9 @@ export class Services {
     const service = this.get(id);
     const destination = service?.destinations.find((each) => each.address === config.address && each.port === config.port);
     if (service === undefined || destination === undefined) return;
-    this.#unregisterReal(destination);
+    this.realServers.remove(destination);
     destination.configure(config, false);
-    this.#registerReal(destination);
+    this.realServers.add(destination);
     service.scheduler.edited(service, destination);
   }
 
@@ -222,7 +205,7 @@ export class Services {
   }
 
   #retire(destination: DestinationEntry): void {
-    this.#unregisterReal(destination);
+    this.realServers.remove(destination);
     destination.available = false;
     this.#writeSlot(destination);
     this.#trash.set(trashKey(destination.service, destination.address, destination.port), destination);
@@ -233,25 +216,6 @@ export class Services {
     this.slots[at + SLOT_AVAILABLE] = destination.available ? 1 : 0;
     this.slots[at + SLOT_COUNTERS] = destination.counters * COUNTERS;
     this.slots[at + SLOT_SERVICE_COUNTERS] = destination.service.counters * COUNTERS;
-  }
-
-  #registerReal(destination: DestinationEntry): void {
-    if (destination.method !== 'masq') return;
-    const [w0, w1, w2, w3] = destination.raw as unknown as [number, number, number, number];
-    const key = exactKey(destination.family, 0, w0, w1, w2, w3, destination.rawPort);
-    const set = this.#realServers.get(key);
-    if (set === undefined) this.#realServers.set(key, new Set([destination]));
-    else set.add(destination);
-    bump(this.#realAddresses, addressKey(destination.family, w0, w1, w2, w3), 1);
-  }
-
-  #unregisterReal(destination: DestinationEntry): void {
-    const [w0, w1, w2, w3] = destination.raw as unknown as [number, number, number, number];
-    const key = exactKey(destination.family, 0, w0, w1, w2, w3, destination.rawPort);
-    const set = this.#realServers.get(key);
-    if (set === undefined || !set.delete(destination)) return;
-    if (set.size === 0) this.#realServers.delete(key);
-    bump(this.#realAddresses, addressKey(destination.family, w0, w1, w2, w3), -1);
   }
 
   #exact(family: 4 | 6, protocol: number, w0: number, w1: number, w2: number, w3: number, rawPort: number): ServiceEntry | null {

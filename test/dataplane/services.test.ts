@@ -46,7 +46,7 @@ t.test('real servers are known by address and port while a NAT destination has t
   const table = services();
   const { id } = tcpService();
   const words = parseAddress(server(1))!.words;
-  const known = (port: number, protocol: number = IPPROTO.tcp): boolean => table.realServer(4, protocol, words[0]!, 0, 0, 0, swap16(port)) !== null;
+  const known = (port: number, protocol: number = IPPROTO.tcp): boolean => table.realServers.find(4, protocol, words[0]!, 0, 0, 0, swap16(port)) !== null;
   table.addService(tcpService());
   table.addDestination(id, destination(server(1), 80));
   t.same([known(80), known(81), known(80, IPPROTO.udp)], [true, false, false]);
@@ -55,7 +55,7 @@ t.test('real servers are known by address and port while a NAT destination has t
   table.editDestination(id, destination(server(1), 80));
   table.deleteDestination(id, server(1), 80);
   t.equal(known(80), false);
-  t.equal(table.hasRealAddress(4, words[0]!, 0, 0, 0), false);
+  t.equal(table.realServers.hasAddress(4, words[0]!, 0, 0, 0), false);
 });
 
 t.test('a destination out of the trash is the same one; two minutes unreferenced and it is forgotten', async (t) => {
