@@ -1,7 +1,8 @@
 /**
  * Random and damaged frames through the core. Each is handed in twice, to two directors in the same state: once in the middle of a memory full of a canary
  * pattern, once at the very end of a memory of just its size. Both must do the same (so nothing beyond the frame was read), the canaries must stand (so
- * nothing beyond was written), every frame must come to a counted end, and what is sent must carry right checksums.
+ * nothing beyond was written), every frame must come to a counted end, and what is sent must carry right checksums. A third director gets the same frames in
+ * bursts of many and must do what the first did.
  *
  * FUZZ_FRAMES: how many frames (default: as many as fit into FUZZ_SECONDS, default 15). FUZZ_SEED: the seed of the run.
  */
@@ -65,6 +66,24 @@ function atTheEnd(frame: FuzzFrame): FrameBurst {
   return burstOf(memory, off, frame);
 }
 
+/** Many frames in one memory, close together. */
+function together(frames: readonly FuzzFrame[]): FrameBurst {
+  const stride = (frame: FuzzFrame): number => (HEADROOM + frame.bytes.length + 7) & ~3;
+  const memory = new FrameMemory(new ArrayBuffer(frames.reduce((sum, frame) => sum + stride(frame), HEADROOM + 64)));
+  memory.u8.fill(0x3c);
+  const burst = new FrameBurst(memory);
+  let off = HEADROOM + 2;
+  for (const [i, frame] of frames.entries()) {
+    memory.u8.set(frame.bytes, off);
+    burst.off[i] = off;
+    burst.len[i] = frame.bytes.length;
+    burst.offload[i] = frame.offload;
+    off += stride(frame);
+  }
+  burst.count = frames.length;
+  return burst;
+}
+
 function burstOf(memory: FrameMemory, off: number, frame: FuzzFrame): FrameBurst {
   const burst = new FrameBurst(memory);
   burst.off[0] = off;
@@ -78,7 +97,17 @@ t.setTimeout(3_600_000);
 t.test(`frames of every kind and of none do no harm (seed ${SEED})`, async (t) => {
   const random = new SeededRandom(SEED);
   const source = new FrameSource(random);
-  const [a, b] = [new Subject(), new Subject()];
+  const [a, b, many] = [new Subject(), new Subject(), new Subject()];
+  let group: { frames: FuzzFrame[]; effects: Effect[]; most: number } = { frames: [], effects: [], most: 1 };
+  const playGroup = (): void => {
+    const { frames, effects } = group;
+    group = { frames: [], effects: [], most: 1 + random.below(32) };
+    if (!frames.length) return;
+    many.dataplane.burst(frames[0]!.interfaceIdx, together(frames), many.recorder, nowMs);
+    const others = many.recorder.take();
+    const at = Array.from({ length: Math.max(effects.length, others.length) }, (_, i) => i).find((i) => !effects[i] || !others[i] || !sameEffect(effects[i]!, others[i]!));
+    if (at !== undefined) throw new Error(`a burst of ${frames.length} frames does something else at effect ${at}: ${describe(effects.slice(at, at + 1))} or ${describe(others.slice(at, at + 1))}; frames ${frames.map((f) => `${f.offload}:${f.bytes.toString('hex')}`).join(' ')}`);
+  };
   // The second one is traced: that must not change what it does, and tells how frames ended that nothing else shows.
   let verdict: TraceRecord['verdict'] | null = null;
   b.dataplane.trace({}, (record) => { verdict = record.verdict; });
@@ -91,12 +120,18 @@ t.test(`frames of every kind and of none do no harm (seed ${SEED})`, async (t) =
   while (played < FRAMES && (performance.now() - began) / 1000 < SECONDS) {
     const frame = source.next();
     const fail = (why: string): never => { throw new Error(`${why}; frame ${played} of seed ${SEED}, interface ${frame.interfaceIdx}, offload ${frame.offload}: ${frame.bytes.toString('hex')}`); };
-    if (random.chance(0.02)) nowMs += random.pick([1, 1, 50, 50, 1000, 1000, 1000, 70_000]);
+    if (random.chance(0.02)) {
+      playGroup();
+      nowMs += random.pick([1, 1, 50, 50, 1000, 1000, 1000, 70_000]);
+      for (const subject of [a, b, many]) {
+        subject.dataplane.advance(subject.recorder, nowMs);
+        subject.recorder.take();
+      }
+      dropsBefore = drops.reduce((sum, n) => sum + n, 0);
+    }
     verdict = null;
     try {
       for (const subject of [a, b]) {
-        subject.dataplane.advance(subject.recorder, nowMs);
-        subject.recorder.take();
         subject.dataplane.burst(frame.interfaceIdx, subject === a ? inTheMiddle(frame) : atTheEnd(frame), subject.recorder, nowMs);
       }
     } catch (error) {
@@ -114,6 +149,9 @@ t.test(`frames of every kind and of none do no harm (seed ${SEED})`, async (t) =
       if (effect.kind === 'transmit' && effect.interfaceIdx === 1) source.learn(effect.bytes);
       ended[effect.kind as keyof typeof ended]++;
     }
+    if (group.frames[0]?.interfaceIdx !== frame.interfaceIdx || group.frames.length >= group.most) playGroup();
+    group.frames.push(frame);
+    group.effects.push(...effects);
     let dropsNow = 0;
     for (let i = 0; i < drops.length; i++) dropsNow += drops[i]!;
     const dropped = dropsNow - dropsBefore;
@@ -130,7 +168,9 @@ t.test(`frames of every kind and of none do no harm (seed ${SEED})`, async (t) =
     if (seen === 'deliver' && !effects.some((e) => e.kind === 'deliver')) fail('delivered, but not given to the host');
     played++;
   }
+  playGroup();
   const stats = a.dataplane.stats();
+  t.same(many.dataplane.stats().drops, stats.drops, 'dropped for the same reasons in bursts of many');
   t.comment(`${played} frames in ${((performance.now() - began) / 1000).toFixed(1)} s: ${JSON.stringify(ended)}`);
   t.comment(DROP_REASONS.map(([name], i) => `${name} ${stats.drops[i]}`).filter((l) => !l.endsWith(' 0')).join(', '));
   t.ok(played > 0);
