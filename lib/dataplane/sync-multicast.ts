@@ -2,7 +2,7 @@
  * Synchronisation messages on the wire: one UDP datagram to a group address, sent out of one interface with the director's own address there. The data plane
  * makes and reads these frames itself, so that synchronisation works wherever frames do.
  */
-import { formatAddress, parseAddress, swap16 } from '../wire/address.ts';
+import { formatAddress, parseAddress, swap16, type ParsedAddress } from '../wire/address.ts';
 import { checksumOf, pseudoSum } from '../wire/checksum.ts';
 import type { FrameSink } from '../wire/frame.ts';
 import { IPPROTO } from '../model/protocol.ts';
@@ -21,8 +21,8 @@ export function multicast(daemon: SyncDaemon, message: Uint8Array, network: Netw
   const group = parseAddress(daemon.group);
   const device = index < 0 ? null : network.interfaceAt(index);
   if (device === null || group === null || !device.up || !device.attached) return false;
-  const own = device.addresses.map((text) => parseAddress(text.split('/')[0]!)).find((address) => address?.family === group.family);
-  if (!own) return false;
+  const own = sourceFor(daemon.group, group.family, device.addresses);
+  if (own === null) return false;
   const { memory } = network.scratch;
   const headerBytes = group.family === 4 ? 20 : 40;
   const length = headerBytes + UDP_BYTES + message.length;
@@ -69,6 +69,14 @@ export function messageFor(daemon: SyncDaemon, p: Packet, network: Network): Uin
   const sourceAt = p.l3Off + (p.family === 4 ? 12 : 8);
   if (sent !== 0 && checksumOf(p.memory, p.l4Off, l4Length, pseudoSum(p.memory, p.family, sourceAt, IPPROTO.udp, l4Length)) !== 0) return null;
   return p.memory.u8.slice(p.l4Off + UDP_BYTES, p.l4Off + l4Length);
+}
+
+/** RFC 6724 rule 2 as far as it matters here: a link-local group is spoken to from a link-local address. */
+function sourceFor(group: string, family: 4 | 6, addresses: readonly string[]): ParsedAddress | null {
+  const own = addresses.map((text) => text.split('/')[0]!).filter((text) => text.includes(':') === (family === 6));
+  const isLinkLocal = (text: string): boolean => text.startsWith('fe80:');
+  const text = own.find((each) => isLinkLocal(each) === /^ff.[12]:/.test(group)) ?? own[0];
+  return text === undefined ? null : parseAddress(text);
 }
 
 function interfaceIndex(daemon: SyncDaemon, network: Network): number {

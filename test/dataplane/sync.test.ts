@@ -23,7 +23,7 @@ class Director implements FrameSink {
 
   constructor(...edits: TableEdit[]) {
     const network = new HostNetwork({
-      devices: { cl0: { mac: DEVICE_MACS[0], mtu: 1500, addrs: ['198.51.100.1/24', '192.0.2.10/32'] }, rs0: { mac: DEVICE_MACS[1], mtu: 1500, addrs: ['10.1.0.254/24'] } },
+      devices: { cl0: { mac: DEVICE_MACS[0], mtu: 1500, addrs: ['198.51.100.1/24', '192.0.2.10/32'] }, rs0: { mac: DEVICE_MACS[1], mtu: 1500, addrs: ['10.1.0.254/24', '2001:db8:1::fe/64', 'fe80::d:2/64'] } },
       routes: ['default via 198.51.100.254 dev cl0'], neigh: [['198.51.100.254', '02:00:00:00:0c:fe', 'cl0'], ['10.1.0.1', '02:00:00:00:01:01', 'rs0'], ['10.1.0.2', '02:00:00:00:01:02', 'rs0']], forwarding: true,
     });
     for (const edit of [{ op: 'network', state: network.state() } as const, ...edits]) this.dataplane.edit(edit, 0);
@@ -134,6 +134,20 @@ t.test('a damaged datagram to the group makes nothing', async (t) => {
   t.equal(director.records().length, 0);
   send(udpDatagram('10.1.0.253', '224.0.0.81', 49_000, 8848, message));
   t.equal(director.records().length, 1);
+});
+
+t.test('an IPv6 group is spoken to from the address of its scope, with a checksum, and understood', async (t) => {
+  for (const [group, source, mac] of [['ff02::81', 'fe80::d:2', '33:33:00:00:00:81'], ['ff05::81', '2001:db8:1::fe', '33:33:00:00:00:81']] as const) {
+    const first = new Director(...withService, { op: 'daemons', master: { ...DAEMON, group, role: 'master' }, backup: null });
+    establish(first);
+    first.wait(4);
+    const view = viewFrame(first.messages()[0]!);
+    t.match(view, { dmac: mac, src: source, dst: group });
+    t.equal(transportChecksum(addressBytes(source), addressBytes(group), 17, view.l4!), 0);
+    const second = new Director({ op: 'daemons', master: null, backup: { ...DAEMON, group, role: 'backup' } });
+    second.frame(1, first.messages()[0]!);
+    t.equal(second.records().length, 1);
+  }
 });
 
 t.test('a master that stops says no more', async (t) => {
