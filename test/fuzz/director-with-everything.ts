@@ -1,6 +1,6 @@
 /**
  * A data plane with a service of every kind: each forwarding method, protocol and family, tunnels of each type, persistence, marks, one-packet, sip, FTP, local
- * node; and both synchronisation daemons.
+ * node.
  */
 import { Dataplane, type DataplaneOptions } from '../../lib/dataplane/dataplane.ts';
 import { type Destination, type ForwardingMethod, IPIP_TUNNEL, type Tunnel } from '../../lib/model/destination.ts';
@@ -61,18 +61,19 @@ export function everyService(): FuzzService[] {
   return list;
 }
 
-export function directorWithEverything(options: DataplaneOptions = {}): Dataplane {
+/** `daemons`: both synchronisation daemons run too; they keep the core from its fast path. */
+export function directorWithEverything(options: DataplaneOptions = {}, daemons = false): Dataplane {
   const dataplane = new Dataplane({ startMs: START_MS, maxConnections: 1 << 15, ...options });
-  for (const edit of setUpEdits()) dataplane.edit(edit, START_MS);
+  for (const edit of setUpEdits(daemons)) dataplane.edit(edit, START_MS);
   return dataplane;
 }
 
-export function setUpEdits(): TableEdit[] {
+function setUpEdits(daemons: boolean): TableEdit[] {
   const network = fuzzNetwork();
   const edits: TableEdit[] = [{ op: 'network', state: network.state() }];
   edits.push({ op: 'marks', rules: [{ mark: 7, family: 4, destination: MARK_NET4 }, { mark: 7, family: 6, destination: '2001:db8:aa::/64' }] });
   const daemon = { interface: 'rs0', group: '224.0.0.81', port: 8848, ttl: 1 };
-  edits.push({ op: 'daemons', master: { ...daemon, role: 'master', syncId: 7, maxLength: 1472 }, backup: { ...daemon, role: 'backup', syncId: 0, maxLength: 65_507 } });
+  if (daemons) edits.push({ op: 'daemons', master: { ...daemon, role: 'master', syncId: 7, maxLength: 1472 }, backup: { ...daemon, role: 'backup', syncId: 0, maxLength: 65_507 } });
   for (const { service: s, destinations } of everyService()) {
     edits.push({ op: 'addService', service: s });
     for (const d of destinations) edits.push({ op: 'addDestination', id: s.id, destination: d });

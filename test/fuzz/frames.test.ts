@@ -17,8 +17,9 @@ import { FrameSource, type FuzzFrame } from './frame-source.ts';
 import { badChecksum } from './transmitted-check.ts';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
-const FRAMES = Number(process.env['FUZZ_FRAMES'] ?? Infinity);
-const SECONDS = process.env['FUZZ_FRAMES'] === undefined ? Number(process.env['FUZZ_SECONDS'] ?? 15) : Infinity;
+/** Half of each goes to a director with synchronisation daemons, half to one without. */
+const FRAMES = Number(process.env['FUZZ_FRAMES'] ?? Infinity) / 2;
+const SECONDS = process.env['FUZZ_FRAMES'] === undefined ? Number(process.env['FUZZ_SECONDS'] ?? 15) / 2 : Infinity;
 const CANARY = 0xa5;
 const OFF = 2 + 4 * 64;
 const TAIL = 256;
@@ -43,9 +44,9 @@ class Recorder implements FrameSink {
 class Subject {
   readonly dataplane: Dataplane;
   readonly recorder = new Recorder();
-  constructor() {
+  constructor(daemons: boolean) {
     const random = new SeededRandom(99);
-    this.dataplane = directorWithEverything({ random: random.next });
+    this.dataplane = directorWithEverything({ random: random.next }, daemons);
   }
 }
 
@@ -94,10 +95,10 @@ function burstOf(memory: FrameMemory, off: number, frame: FuzzFrame): FrameBurst
 }
 
 t.setTimeout(3_600_000);
-t.test(`frames of every kind and of none do no harm (seed ${SEED})`, async (t) => {
-  const random = new SeededRandom(SEED);
+for (const daemons of [false, true]) t.test(`frames of every kind and of none do no harm, ${daemons ? 'with' : 'without'} synchronisation daemons (seed ${SEED})`, async (t) => {
+  const random = new SeededRandom(SEED * 2 + Number(daemons));
   const source = new FrameSource(random);
-  const [a, b, many] = [new Subject(), new Subject(), new Subject()];
+  const [a, b, many] = [new Subject(daemons), new Subject(daemons), new Subject(daemons)];
   let group: { frames: FuzzFrame[]; effects: Effect[]; most: number } = { frames: [], effects: [], most: 1 };
   const playGroup = (): void => {
     const { frames, effects } = group;
