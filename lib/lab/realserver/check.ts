@@ -3,7 +3,10 @@ import { Address4, Address6 } from 'ip-address';
 import { DECAP_DEVICE } from '../decap/names.ts';
 import type { HostAddress, HostFacts } from './host-facts.ts';
 import { familyOf, hostPrefix, type RealServerOptions, TUNNEL_OVERHEAD } from './options.ts';
-import { KERNEL_TUNNEL_DEVICE, tunnelRpFilter } from './plan.ts';
+import { tunnelRpFilter } from './plan.ts';
+
+/** Link kinds of the kernel's tunnel devices. */
+const TUNNEL_LINK_KINDS: readonly string[] = ['ipip', 'gre', 'ip6tnl', 'sit', 'ip6gre'];
 
 export interface Finding {
   /** wrong: traffic is lost. risk: works until something else happens. ok: looked at and right. */
@@ -80,14 +83,15 @@ function checkVipRpFilter(options: RealServerOptions, facts: HostFacts): Finding
 }
 
 function checkTunnelDevice(options: RealServerOptions, facts: HostFacts): Finding[] {
-  const device = facts.links.find((l) => l.name === DECAP_DEVICE || l.name === KERNEL_TUNNEL_DEVICE || ['ipip', 'gre', 'ip6tnl', 'sit', 'ip6gre'].includes(l.kind));
+  const devices = facts.links.filter((l) => l.name === DECAP_DEVICE || TUNNEL_LINK_KINDS.includes(l.kind)), up = devices.filter((l) => l.up);
   const setup = `tsipvs realserver setup --mode tun --type ${options.tunnel ?? 'ipip'} ${options.vips.map((v) => `--vip ${v}`).join(' ')}`;
-  if (device === undefined) return [wrong('no tunnel device and no decapsulator: tunnel packets are refused with "protocol unreachable"', setup)];
-  if (!device.up) return [wrong(`tunnel device ${device.name} is down`, `ip link set ${device.name} up`)];
-  if (effective(facts, device.name, 'rp_filter') === 1) {
-    return [wrong(`strict rp_filter on ${device.name}: packets of clients, whose route is elsewhere, are dropped silently`, `sysctl -w net.ipv4.conf.${device.name}.rp_filter=${tunnelRpFilter(facts)}`)];
+  if (devices.length === 0) return [wrong('no tunnel device and no decapsulator: tunnel packets are refused with "protocol unreachable"', setup)];
+  if (up.length === 0) return [wrong(`${devices.map((d) => d.name).join(', ')} down: tunnel packets are not unwrapped`, setup)];
+  const strict = up.filter((d) => effective(facts, d.name, 'rp_filter') === 1);
+  if (strict.length > 0) {
+    return strict.map(({ name }) => wrong(`strict rp_filter on ${name}: packets of clients, whose route is elsewhere, are dropped silently`, `sysctl -w net.ipv4.conf.${name}.rp_filter=${tunnelRpFilter(facts)}`));
   }
-  return [ok(`tunnel packets are unwrapped by ${device.name}`)];
+  return [ok(`tunnel packets are unwrapped by ${up.map((d) => d.name).join(', ')}`)];
 }
 
 function checkMtu(options: RealServerOptions, facts: HostFacts): Finding[] {

@@ -6,6 +6,7 @@
  *   nat  default route through the director; nothing else
  */
 import { GUE_PORT } from '../decap/names.ts';
+import type { TunnelKind } from '../decap/decapsulate.ts';
 import { LabError } from '../run-command.ts';
 import type { HostFacts } from './host-facts.ts';
 import { familyOf, hostPrefix, type RealServerOptions, type TunnelChoice } from './options.ts';
@@ -14,10 +15,22 @@ export type SetupStep =
   | { readonly kind: 'sysctl'; readonly name: string; readonly value: string; readonly why: string }
   | { readonly kind: 'address'; readonly address: string; readonly device: string; readonly why: string }
   | { readonly kind: 'route'; readonly family: 4 | 6; readonly via: string; readonly device: string | null; /** The route this replaces, as `ip route` prints it. */ readonly before: string | null; readonly why: string }
-  | { readonly kind: 'tunnel'; readonly tunnel: TunnelChoice; readonly guePort: number; readonly vips: readonly string[]; readonly why: string };
+  | { readonly kind: 'tunnel'; readonly tunnel: TunnelChoice; readonly guePort: number; readonly vips: readonly string[]; readonly rpFilter: string; readonly why: string };
 
-/** Devices that setup makes for a tunnel where the kernel has the module. */
-export const KERNEL_TUNNEL_DEVICE = 'tsipvs-tun';
+/** How the kernel takes tunnel packets from any sender: by the devices its modules bring along, once they are up. */
+export interface KernelTunnel {
+  readonly modules: readonly string[];
+  readonly devices: readonly string[];
+  /** Families for which Generic UDP Encapsulation is unwrapped first. */
+  readonly guePortFamilies: readonly (4 | 6)[];
+}
+
+/** By kind and family of the VIP: module and its device. NB: a second device with "local any remote any" is refused (EEXIST). */
+const KERNEL_DEVICES: Readonly<Record<TunnelKind, Readonly<Record<4 | 6, readonly (readonly [string, string])[]>>>> = {
+  ipip: { 4: [['ipip', 'tunl0']], 6: [['ip6_tunnel', 'ip6tnl0'], ['sit', 'sit0']] },
+  gre: { 4: [['ip_gre', 'gre0']], 6: [['ip6_gre', 'ip6gre0'], ['ip_gre', 'gre0']] },
+  gue: { 4: [['ipip', 'tunl0']], 6: [['ip6_tunnel', 'ip6tnl0'], ['sit', 'sit0']] },
+};
 
 export function planSetup(options: RealServerOptions, facts: HostFacts): SetupStep[] {
   return options.mode === 'nat' ? planNat(options, facts) : planVip(options, facts);
@@ -29,21 +42,37 @@ export function shellLines(step: SetupStep): string[] {
     case 'sysctl': return [`sysctl -w ${step.name}=${step.value}`];
     case 'address': return [`ip addr add ${step.address} dev ${step.device}${step.address.includes(':') ? ' nodad preferred_lft 0' : ''}`];
     case 'route': return [`ip -${step.family} route replace default via ${step.via}${step.device === null ? '' : ` dev ${step.device}`}`];
-    case 'tunnel': return kernelTunnelCommands(step.tunnel, step.guePort).map((argv) => argv.join(' '))
-      .concat(`# where the kernel has no such device: tsipvs realserver decap${step.tunnel === 'any' ? '' : ` --type ${step.tunnel}`} ${step.vips.map((v) => `--vip ${v}`).join(' ')} &`);
+    case 'tunnel': return [
+      ...kernelTunnelLines(step),
+      `${step.tunnel === 'any' ? '' : '# where the kernel has no such devices: '}tsipvs realserver decap${step.tunnel === 'any' ? '' : ` --type ${step.tunnel}`} ${step.vips.map((v) => `--vip ${v}`).join(' ')} &`,
+    ];
   }
 }
 
-/** What makes the kernel take this kind of tunnel from any sender, for IPv4 outer headers; nothing for "any". */
-export function kernelTunnelCommands(tunnel: TunnelChoice, guePort: number): string[][] {
-  const up = ['ip', 'link', 'set', KERNEL_TUNNEL_DEVICE, 'up'];
-  switch (tunnel) {
-    case 'any': return [];
-    case 'ipip': return [['ip', 'link', 'add', KERNEL_TUNNEL_DEVICE, 'type', 'ipip', 'local', 'any', 'remote', 'any', 'mode', 'any'], up];
-    case 'gre': return [['ip', 'link', 'add', KERNEL_TUNNEL_DEVICE, 'type', 'gre', 'local', 'any', 'remote', 'any'], up];
-    case 'gue': return [['ip', 'fou', 'add', 'port', String(guePort), 'gue'],
-      ['ip', 'link', 'add', KERNEL_TUNNEL_DEVICE, 'type', 'ipip', 'local', 'any', 'remote', 'any', 'mode', 'any', 'encap', 'gue'], up];
-  }
+/** Null for "any": our own decapsulator takes what no single device does. */
+export function kernelTunnel(tunnel: TunnelChoice, vips: readonly string[]): KernelTunnel | null {
+  if (tunnel === 'any') return null;
+  const families = ([4, 6] as const).filter((family) => vips.some((vip) => familyOf(vip) === family));
+  const pairs = families.flatMap((family) => KERNEL_DEVICES[tunnel][family]);
+  const isGue = tunnel === 'gue';
+  return {
+    modules: [...new Set([...pairs.map(([module]) => module), ...(isGue ? families.map((f) => (f === 4 ? 'fou' : 'fou6')) : [])])],
+    devices: [...new Set(pairs.map(([, device]) => device))],
+    guePortFamilies: isGue ? families : [],
+  };
+}
+
+export function gueCommand(action: 'add' | 'del', family: 4 | 6, port: number): string[] {
+  return ['ip', `-${family}`, 'fou', action, 'port', String(port), ...(action === 'add' ? ['gue'] : [])];
+}
+
+function kernelTunnelLines({ tunnel, vips, guePort, rpFilter }: SetupStep & { kind: 'tunnel' }): string[] {
+  const kernel = kernelTunnel(tunnel, vips);
+  if (kernel === null) return [];
+  return [
+    ...kernel.modules.map((module) => `modprobe ${module}`), ...kernel.guePortFamilies.map((family) => gueCommand('add', family, guePort).join(' ')),
+    ...kernel.devices.flatMap((device) => [`sysctl -w net.ipv4.conf.${device}.rp_filter=${rpFilter}`, `ip link set ${device} up`]),
+  ];
 }
 
 function planVip(options: RealServerOptions, facts: HostFacts): SetupStep[] {
@@ -56,7 +85,7 @@ function planVip(options: RealServerOptions, facts: HostFacts): SetupStep[] {
   }
   if (options.mode === 'tun') {
     const tunnel = options.tunnel ?? 'ipip';
-    steps.push({ kind: 'tunnel', tunnel, guePort: options.guePort ?? GUE_PORT, vips: options.vips, why: tunnel === 'any' ? 'unwrap tunnel packets of every kind' : `unwrap ${tunnel} packets` });
+    steps.push({ kind: 'tunnel', tunnel, guePort: options.guePort ?? GUE_PORT, vips: options.vips, rpFilter: tunnelRpFilter(facts), why: tunnel === 'any' ? 'unwrap tunnel packets of every kind' : `unwrap ${tunnel} packets` });
   }
   for (const vip of options.vips) steps.push({ kind: 'address', address: hostPrefix(vip), device: 'lo', why });
   return steps;

@@ -11,8 +11,16 @@ import { parseAddress } from '../../wire/address.ts';
 import { type Finding, findMistakes } from './check.ts';
 import { gatherFacts, type HostFacts } from './host-facts.ts';
 import { familyOf, type RealServerOptions } from './options.ts';
-import { KERNEL_TUNNEL_DEVICE, kernelTunnelCommands, planSetup, type SetupStep, shellLines, tunnelRpFilter } from './plan.ts';
-import { addChange, readSavedChanges, releaseUsers, type SavedChange, savedChangesFile, writeSavedChanges } from './saved-changes.ts';
+import { gueCommand, kernelTunnel, planSetup, type SetupStep, shellLines } from './plan.ts';
+import { addChange, readSavedChanges, releaseUsers, type SavedChange, savedChangesFile, subjectOf, writeSavedChanges } from './saved-changes.ts';
+
+type TunnelStep = SetupStep & { readonly kind: 'tunnel' };
+/** Where changes are noted, before they are made. */
+interface Notes {
+  note(change: SavedChange, line: string): void;
+  /** Whether an earlier set-up made this change already; then it is ours too. */
+  share(change: SavedChange): boolean;
+}
 
 /** The commands that setup would run, one a line. */
 export async function describeSetup(options: RealServerOptions): Promise<string[]> {
@@ -30,17 +38,19 @@ export async function setupRealServer(options: RealServerOptions): Promise<strin
   const done: string[] = [];
   const users = options.vips.map((vip) => userOf(options.mode, vip));
   const file = savedChangesFile(namespace);
-  const remember = (change: SavedChange, line: string): void => {
-    writeSavedChanges(file, users.reduce((entries, user) => addChange(entries, change, user), readSavedChanges(file)));
-    done.push(line);
+  const add = (change: SavedChange): void => writeSavedChanges(file, users.reduce((entries, user) => addChange(entries, change, user), readSavedChanges(file)));
+  const notes: Notes = {
+    note: (change, line) => {
+      add(change);
+      done.push(line);
+    },
+    share: (change) => {
+      const isEarlier = readSavedChanges(file).some((e) => subjectOf(e.change) === subjectOf(change));
+      if (isEarlier) add(change);
+      return isEarlier;
+    },
   };
-  // Shared changes of earlier set-ups gain us as a user even where nothing is left to do.
-  const earlier = readSavedChanges(file);
-  for (const step of planSetup(options, facts)) {
-    const shared = earlier.find((e) => isAbout(e.change, step));
-    if (shared !== undefined) writeSavedChanges(file, users.reduce((entries, user) => addChange(entries, shared.change, user), readSavedChanges(file)));
-    await applyStep(step, facts, namespace, remember);
-  }
+  for (const step of planSetup(options, facts)) await applyStep(step, facts, namespace, notes);
   return done;
 }
 
@@ -63,52 +73,90 @@ export async function checkRealServer(options: RealServerOptions): Promise<Findi
   return findMistakes(options, await gatherFacts(options.namespace ?? null));
 }
 
-async function applyStep(step: SetupStep, facts: HostFacts, namespace: string | null, remember: (change: SavedChange, line: string) => void): Promise<void> {
+async function applyStep(step: SetupStep, facts: HostFacts, namespace: string | null, notes: Notes): Promise<void> {
   switch (step.kind) {
     case 'sysctl': {
       const before = facts.sysctls[step.name];
       if (before === undefined) throw new LabError(`this kernel has no ${step.name}`);
-      if (before === step.value) return;
-      remember({ kind: 'sysctl', name: step.name, before, after: step.value }, shellLines(step)[0]!);
+      const change: SavedChange = { kind: 'sysctl', name: step.name, before, after: step.value };
+      if (before === step.value) {
+        notes.share(change);
+        return;
+      }
+      notes.note(change, shellLines(step)[0]!);
       await writeSysctls(namespace, [[step.name.replaceAll('.', '/'), step.value]]);
       return;
     }
     case 'address': {
       const [address, length] = step.address.split('/');
-      if (facts.addresses.some((a) => a.address === address && a.device === step.device && a.prefixLength === Number(length))) return;
-      remember({ kind: 'address', address: step.address, device: step.device }, shellLines(step)[0]!);
+      const change: SavedChange = { kind: 'address', address: step.address, device: step.device };
+      if (facts.addresses.some((a) => a.address === address && a.device === step.device && a.prefixLength === Number(length))) {
+        notes.share(change);
+        return;
+      }
+      notes.note(change, shellLines(step)[0]!);
       await runCommand(shellLines(step)[0]!.split(' '), { namespace });
       return;
     }
     case 'route': {
-      if (step.before !== null && step.before.split(' ').includes(step.via)) return;
-      remember({ kind: 'route', family: step.family, before: step.before, after: step.via }, shellLines(step)[0]!);
+      const change: SavedChange = { kind: 'route', family: step.family, before: step.before, after: step.via };
+      if (step.before !== null && step.before.split(' ').includes(step.via)) {
+        notes.share(change);
+        return;
+      }
+      notes.note(change, shellLines(step)[0]!);
       await runCommand(shellLines(step)[0]!.split(' '), { namespace });
       return;
     }
     case 'tunnel':
-      await applyTunnel(step, facts, namespace, savedChangesFile(namespace), remember);
+      await applyTunnel(step, facts, namespace, savedChangesFile(namespace), notes);
   }
 }
 
-async function applyTunnel(step: SetupStep & { kind: 'tunnel' }, facts: HostFacts, namespace: string | null, file: string, remember: (change: SavedChange, line: string) => void): Promise<void> {
-  if (facts.links.some((l) => l.name === DECAP_DEVICE || l.name === KERNEL_TUNNEL_DEVICE)) {
-    const users = step.vips.map((vip) => userOf('tun', vip));
-    const isOurs = readSavedChanges(file).some((e) => (e.change.kind === 'link' || e.change.kind === 'process') && users.every((u) => e.users.includes(u)));
-    if (isOurs) return;
-    throw new LabError(`a tunnel for another VIP is set up here already: name all VIPs in one command, after "tsipvs realserver undo --mode tun"`);
+async function applyTunnel(step: TunnelStep, facts: HostFacts, namespace: string | null, file: string, notes: Notes): Promise<void> {
+  const users = step.vips.map((vip) => userOf('tun', vip));
+  const isTunnel = (change: SavedChange): boolean => change.kind === 'link-up' || change.kind === 'process';
+  if (readSavedChanges(file).some((e) => isTunnel(e.change) && users.every((u) => e.users.includes(u)))) return;
+  if (await applyKernelTunnel(step, facts, namespace, notes)) return;
+  if (facts.links.some((l) => l.name === DECAP_DEVICE)) {
+    throw new LabError('a decapsulator for other VIPs runs here already: name all VIPs in one command, after "tsipvs realserver undo --mode tun"');
   }
-  const commands = kernelTunnelCommands(step.tunnel, step.guePort);
-  const [first, ...rest] = commands;
-  if (first !== undefined && (await runCommand(first, { namespace, mayFail: true })).status === 0) {
-    remember({ kind: 'link', device: KERNEL_TUNNEL_DEVICE, fouPort: step.tunnel === 'gue' ? step.guePort : null }, commands.map((argv) => argv.join(' ')).join('; '));
-    for (const argv of rest) await runCommand(argv, { namespace });
-    await writeSysctls(namespace, [[`net/ipv4/conf/${KERNEL_TUNNEL_DEVICE}/rp_filter`, tunnelRpFilter(facts)]]);
-  } else {
-    const argv = [process.execPath, programPath('lib/lab/decap/decap-process.js'), JSON.stringify({ kinds: step.tunnel === 'any' ? ['ipip', 'gue', 'gre'] : [step.tunnel], guePort: step.guePort, vips: step.vips, device: DECAP_DEVICE })];
-    const child = await startProcess({ what: 'decap', log: logOf(file), namespace, argv, readyPattern: /^ready/m });
-    remember({ kind: 'process', process: child }, `tsipvs realserver decap &   # ${step.tunnel === 'any' ? 'all kinds of tunnel' : `this kernel has no ${step.tunnel} device`}`);
+  const kinds = step.tunnel === 'any' ? ['ipip', 'gue', 'gre'] : [step.tunnel];
+  const argv = [process.execPath, programPath('lib/lab/decap/decap-process.js'), JSON.stringify({ kinds, guePort: step.guePort, vips: step.vips, device: DECAP_DEVICE })];
+  const child = await startProcess({ what: 'decap', log: logOf(file), namespace, argv, readyPattern: /^ready/m });
+  notes.note({ kind: 'process', process: child }, `tsipvs realserver decap &   # ${step.tunnel === 'any' ? 'all kinds of tunnel' : `this kernel has no ${step.tunnel} devices`}`);
+}
+
+/** False, and nothing changed, where the kernel has not all it takes. */
+async function applyKernelTunnel(step: TunnelStep, facts: HostFacts, namespace: string | null, notes: Notes): Promise<boolean> {
+  const kernel = kernelTunnel(step.tunnel, step.vips);
+  if (kernel === null) return false;
+  const succeeds = async (argv: readonly string[]): Promise<boolean> => {
+    try { return (await runCommand(argv, { namespace, mayFail: true })).status === 0; } catch { return false; }
+  };
+  for (const module of kernel.modules) await succeeds(['modprobe', '-q', module]);
+  for (const device of kernel.devices) if (!await succeeds(['ip', 'link', 'show', 'dev', device])) return false;
+  for (const [n, family] of kernel.guePortFamilies.entries()) {
+    const command = gueCommand('add', family, step.guePort), change: SavedChange = { kind: 'gue', family, port: step.guePort };
+    if (notes.share(change)) continue;
+    if (!await succeeds(command)) {
+      for (const earlier of kernel.guePortFamilies.slice(0, n)) await succeeds(gueCommand('del', earlier, step.guePort));
+      return false;
+    }
+    notes.note(change, command.join(' '));
   }
+  for (const device of kernel.devices) {
+    const name = `net.ipv4.conf.${device}.rp_filter`, path = name.replaceAll('.', '/');
+    const before = (await runCommand(['cat', `/proc/sys/${path}`], { namespace })).stdout.trim();
+    const filter: SavedChange = { kind: 'sysctl', name, before, after: step.rpFilter }, up: SavedChange = { kind: 'link-up', device };
+    if (before === step.rpFilter) notes.share(filter);
+    else notes.note(filter, `sysctl -w ${name}=${step.rpFilter}`);
+    await writeSysctls(namespace, [[path, step.rpFilter]]);
+    if (facts.links.some((l) => l.name === device && l.up)) notes.share(up);
+    else notes.note(up, `ip link set ${device} up`);
+    await runCommand(['ip', 'link', 'set', device, 'up'], { namespace });
+  }
+  return true;
 }
 
 async function undoChange(change: SavedChange, namespace: string | null, file: string): Promise<string> {
@@ -126,22 +174,19 @@ async function undoChange(change: SavedChange, namespace: string | null, file: s
       await runCommand(argv, { namespace });
       return argv.join(' ');
     }
-    case 'link': {
-      await runCommand(['ip', 'link', 'del', change.device], { namespace, mayFail: true });
-      if (change.fouPort !== null) await runCommand(['ip', 'fou', 'del', 'port', String(change.fouPort)], { namespace, mayFail: true });
-      return `ip link del ${change.device}`;
+    case 'link-up':
+      await runCommand(['ip', 'link', 'set', change.device, 'down'], { namespace, mayFail: true });
+      return `ip link set ${change.device} down`;
+    case 'gue': {
+      const argv = gueCommand('del', change.family, change.port);
+      await runCommand(argv, { namespace, mayFail: true });
+      return argv.join(' ');
     }
     case 'process':
       await stopProcesses([change.process]);
       rmSync(logOf(file), { force: true });
       return `the decapsulator (process ${change.process.pid}) was ended`;
   }
-}
-
-function isAbout(change: SavedChange, step: SetupStep): boolean {
-  return (change.kind === 'sysctl' && step.kind === 'sysctl' && change.name === step.name)
-    || (change.kind === 'address' && step.kind === 'address' && change.address === step.address && change.device === step.device)
-    || (change.kind === 'route' && step.kind === 'route' && change.family === step.family);
 }
 
 /** The decapsulator's log, beside the saved changes. */

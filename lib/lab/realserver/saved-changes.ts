@@ -11,7 +11,9 @@ export type SavedChange =
   | { readonly kind: 'address'; readonly address: string; readonly device: string }
   /** `before`: the default route as `ip route` prints it, null when there was none. */
   | { readonly kind: 'route'; readonly family: 4 | 6; readonly before: string | null; readonly after: string }
-  | { readonly kind: 'link'; readonly device: string; readonly fouPort: number | null }
+  /** A device that was down. */
+  | { readonly kind: 'link-up'; readonly device: string }
+  | { readonly kind: 'gue'; readonly family: 4 | 6; readonly port: number }
   | { readonly kind: 'process'; readonly process: LabProcess };
 
 export interface SavedEntry { readonly change: SavedChange; /** The set-ups that need it: "dr 198.51.100.100". */ readonly users: readonly string[] }
@@ -45,7 +47,8 @@ export function subjectOf(change: SavedChange): string {
     case 'sysctl': return `sysctl ${change.name}`;
     case 'address': return `address ${change.address} ${change.device}`;
     case 'route': return `route ${change.family}`;
-    case 'link': return `link ${change.device}`;
+    case 'link-up': return `link ${change.device}`;
+    case 'gue': return `gue ${change.family} ${change.port}`;
     case 'process': return `process ${change.process.what}`;
   }
 }

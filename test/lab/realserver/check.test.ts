@@ -58,7 +58,7 @@ const CASES: readonly [string, RealServerOptions, HostFacts, readonly string[]][
   ['the service does not listen at all', dr, { ...GOOD_DR, listeners: [] }, ['wrong: start the service']],
   ['a UDP service on all addresses answers from the wrong one', { ...dr, protocol: 'udp' }, { ...GOOD_DR, listeners: [{ protocol: 'udp', address: '*', port: 80 }] }, [`risk: bind the service to ${VIP}`]],
   ['there is no tunnel device', tun, { ...GOOD_TUN, links: GOOD_DR.links }, [`wrong: tsipvs realserver setup --mode tun --type ipip --vip ${VIP}`]],
-  ['the tunnel device is down', tun, { ...GOOD_TUN, links: [...GOOD_DR.links, { name: 'tunl0', mtu: 1480, up: false, kind: 'ipip', broadcast: false }] }, ['wrong: ip link set tunl0 up']],
+  ['the tunnel device is down', tun, { ...GOOD_TUN, links: [...GOOD_DR.links, { name: 'tunl0', mtu: 1480, up: false, kind: 'ipip', broadcast: false }] }, [`wrong: tsipvs realserver setup --mode tun --type ipip --vip ${VIP}`]],
   ['rp_filter is strict on the tunnel', tun, { ...GOOD_TUN, sysctls: { ...GOOD_TUN.sysctls, 'net.ipv4.conf.tunl0.rp_filter': '1' } }, ['wrong: sysctl -w net.ipv4.conf.tunl0.rp_filter=0']],
   ['rp_filter is strict everywhere', tun, { ...GOOD_TUN, sysctls: { ...GOOD_TUN.sysctls, 'net.ipv4.conf.all.rp_filter': '1' } }, ['wrong: sysctl -w net.ipv4.conf.tunl0.rp_filter=2']],
   ['clients may send more than the tunnel carries', tun, { ...GOOD_TUN, routes: GOOD_DR.routes }, ['risk: ip -4 route change default via 198.51.100.254 dev eth0 advmss 1440']],

@@ -26,9 +26,13 @@ t.test('a stricter arp_ignore is kept', async (t) => {
 });
 
 t.test('tunnelling needs a tunnel before the VIP', async (t) => {
-  t.match(lines({ mode: 'tun', vips: ['192.0.2.10'], tunnel: 'gre' }).slice(2), [
-    'ip link add tsipvs-tun type gre local any remote any', 'ip link set tsipvs-tun up', /tsipvs realserver decap --type gre --vip 192.0.2.10/, 'ip addr add 192.0.2.10/32 dev lo',
+  const tunnel = (options: Partial<Parameters<typeof planSetup>[0]>): string[] => lines({ mode: 'tun', vips: ['192.0.2.10'], ...options }).slice(2, -1);
+  t.same(tunnel({ tunnel: 'gre' }), [
+    'modprobe ip_gre', 'sysctl -w net.ipv4.conf.gre0.rp_filter=0', 'ip link set gre0 up', '# where the kernel has no such devices: tsipvs realserver decap --type gre --vip 192.0.2.10 &',
   ]);
+  t.match(tunnel({ tunnel: 'gue', guePort: 6078 }).slice(0, 3), ['modprobe ipip', 'modprobe fou', 'ip -4 fou add port 6078 gue']);
+  t.same(tunnel({ tunnel: 'any' }), ['tsipvs realserver decap --vip 192.0.2.10 &']);
+  t.same(lines({ mode: 'tun', vips: ['2001:db8::10'] }).slice(0, 2), ['modprobe ip6_tunnel', 'modprobe sit']);
 });
 
 t.test('NAT only needs the route, and the director to be named', async (t) => {
