@@ -1,4 +1,8 @@
 import t from 'tap';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startProcess, stopProcesses } from '../../lib/lab/lab-process.ts';
+import { labDirectory } from '../../lib/lab/lab-state.ts';
 import type { RunningLab } from '../../lib/lab/running-lab.ts';
 import { judge } from '../../lib/lab/demo.ts';
 import { ECHO_PORT } from '../../lib/lab/topology.ts';
@@ -17,6 +21,7 @@ for (const mode of ['nat', 'dr', 'tun'] as const) {
         await lab.startServer('director', lab.topology.director.namespace, []);
         await lab.startDaemon();
         const services = await setUpServices(lab);
+        const watcher = await watchAnswers(lab);
         for (const forward of ['0', '1']) {
           await writeSysctls(lab.topology.director.namespace, [['net/ipv4/ip_forward', forward], ['net/ipv6/conf/all/forwarding', forward]]);
           const before = await hostCounters(lab, 'director');
@@ -36,6 +41,7 @@ for (const mode of ['nat', 'dr', 'tun'] as const) {
           });
           t.same(await hostCounters(lab, 'director'), before, 'no reset, no ICMP error, nothing forwarded by the host');
         }
+        t.same(await watcher(), [], 'nor is one seen on the wire');
       });
     });
   }
@@ -77,4 +83,20 @@ t.test('a killed daemon leaves the host its traffic at once, and a new one start
 
 function vips(lab: RunningLab): string[] {
   return [lab.topology.vip4, lab.topology.vip6];
+}
+
+/** Watches the director's wires for resets and ICMP errors from the VIPs or the director itself; the function returned ends it and tells. */
+async function watchAnswers(lab: RunningLab): Promise<() => Promise<string[]>> {
+  const { vip4, vip6, director4, director6, prefix } = lab.topology;
+  const filter = `(src host ${vip4} or src host ${director4}) and (tcp[tcpflags] & tcp-rst != 0 or icmp[icmptype] = icmp-unreach or icmp[icmptype] = icmp-redirect)`
+    + ` or (src host ${vip6} or src host ${director6}) and ((ip6[6] = 6 and ip6[53] & 4 != 0) or (ip6[6] = 58 and (ip6[40] < 128 or ip6[40] = 137)))`;
+  const log = join(labDirectory(prefix), 'watch.log');
+  if ((await lab.run('director', ['tcpdump', '--version'], { mayFail: true }).catch(() => null)) === null) return async () => [];
+  const argv = ['tcpdump', '--immediate-mode', '-Z', 'root', '-lnqti', 'any', filter];
+  const watcher = await startProcess({ what: 'watch', log, namespace: lab.topology.director.namespace, argv, readyPattern: /listening on/ });
+  return async () => {
+    await stopProcesses([watcher]);
+    const text = readFileSync(log, 'utf8');
+    return text.split('\n').filter((line) => /^\S+ +(In|Out|IP|P|M|B)/.test(line) && !/^(tcpdump|listening)/.test(line));
+  };
 }

@@ -2,9 +2,9 @@ import t from 'tap';
 import { runDemo } from '../../lib/lab/demo.ts';
 import { LAB_MODES } from '../../lib/lab/topology.ts';
 import { removeLab } from '../../lib/lab/running-lab.ts';
-import { FULL, SKIP } from './lab-case.ts';
+import { freePrefix, FULL, SKIP } from './lab-case.ts';
 
-const PREFIX = 'tsipvs-tdemo';
+const PREFIX = freePrefix('tsipvs-tdemo');
 
 for (const mode of LAB_MODES) {
   t.test(`demonstration of ${mode}: every method carries TCP over IPv4 and IPv6, UDP where shown, and shares match the weights`, { skip: SKIP, timeout: 120_000 }, async (t) => {

@@ -1,9 +1,10 @@
 /**
  * A laboratory for one test file: skipped with a reason where namespaces cannot be made, cleaned before (a killed run may have left one)
- * and after, also when the test fails. Every file has its own prefix, so files run side by side.
+ * and after, also when the test fails. Every file has its own prefix, so files run side by side, and so do two test runs on one machine.
  */
 import type { Test } from 'tap';
 import { whyNoNamespaces } from '../../lib/lab/namespaces.ts';
+import { isAlive, readLabState } from '../../lib/lab/lab-state.ts';
 import { removeLab, RunningLab } from '../../lib/lab/running-lab.ts';
 import type { TopologyOptions } from '../../lib/lab/topology.ts';
 
@@ -14,12 +15,23 @@ export const FULL = process.env['TSIPVS_SYSTEM_TESTS'] === 'full';
 export const SKIP: string | false = await whyNoNamespaces() ?? false;
 
 export async function labCase(t: Test, options: TopologyOptions & { readonly prefix: string }, work: (lab: RunningLab) => Promise<void>): Promise<void> {
-  await removeLab(options.prefix);
-  t.teardown(() => removeLab(options.prefix));
-  const lab = await RunningLab.start(options);
+  const prefix = freePrefix(options.prefix);
+  await removeLab(prefix);
+  t.teardown(() => removeLab(prefix));
+  const lab = await RunningLab.start({ ...options, prefix });
   try {
     await work(lab);
   } finally {
     await lab.stop();
   }
+}
+
+/** The prefix, numbered if another test run that is still alive uses it; what a dead one left is there to be removed. */
+export function freePrefix(prefix: string): string {
+  const isTaken = (name: string): boolean => {
+    const owner = readLabState(name)?.owner;
+    return owner !== undefined && owner.pid !== process.pid && isAlive(owner);
+  };
+  const names = [prefix, ...Array.from({ length: 9 }, (_, n) => `${prefix}${n + 2}`)];
+  return names.find((name) => !isTaken(name)) ?? prefix;
 }

@@ -5,9 +5,9 @@ import { isAlive, labDirectory, readLabState } from '../../lib/lab/lab-state.ts'
 import { listNamespaces } from '../../lib/lab/namespaces.ts';
 import { isLabPresent, removeLab, RunningLab } from '../../lib/lab/running-lab.ts';
 import { LAB_MODES } from '../../lib/lab/topology.ts';
-import { SKIP } from './lab-case.ts';
+import { freePrefix, SKIP } from './lab-case.ts';
 
-const PREFIX = 'tsipvs-tlab';
+const PREFIX = freePrefix('tsipvs-tlab');
 
 function traces(): string[] {
   return [...listNamespaces().filter((n) => n.startsWith(`${PREFIX}-`)), ...(existsSync('/run/tsipvs/lab') ? readdirSync('/run/tsipvs/lab').filter((n) => n === PREFIX) : [])];

@@ -1,18 +1,22 @@
 import t from 'tap';
 import { existsSync } from 'node:fs';
 import { runCommand } from '../../lib/lab/run-command.ts';
-import { removeNamespaces, writeSysctls } from '../../lib/lab/namespaces.ts';
+import { processStartTicks, writeLabState } from '../../lib/lab/lab-state.ts';
+import { writeSysctls } from '../../lib/lab/namespaces.ts';
 import { checkRealServer, setupRealServer, undoRealServer } from '../../lib/lab/realserver/realserver.ts';
 import type { RealServerOptions } from '../../lib/lab/realserver/options.ts';
 import { savedChangesFile } from '../../lib/lab/realserver/saved-changes.ts';
-import { SKIP } from './lab-case.ts';
+import { removeLab } from '../../lib/lab/running-lab.ts';
+import { freePrefix, SKIP } from './lab-case.ts';
 
-const NAMESPACE = 'tsipvs-trs-rs1', PEER = 'tsipvs-trs-client';
+const PREFIX = freePrefix('tsipvs-treal'), NAMESPACE = `${PREFIX}-rs1`, PEER = `${PREFIX}-client`;
 const VIP = '192.0.2.10', VIP6 = '2001:db8::10';
 
 /** A machine with one interface, a default route, and sysctls that are nobody's defaults. */
 async function machine(): Promise<void> {
-  await removeNamespaces([NAMESPACE, PEER]);
+  await removeLab(PREFIX);
+  const owner = { what: 'test', pid: process.pid, startTicks: processStartTicks(process.pid) ?? '' };
+  writeLabState({ options: { mode: 'nat', prefix: PREFIX }, owner, namespaces: [NAMESPACE, PEER], processes: [] });
   for (const namespace of [NAMESPACE, PEER]) await runCommand(['ip', 'netns', 'add', namespace]);
   const ip = (...argv: string[]): Promise<unknown> => runCommand(['ip', '-n', NAMESPACE, ...argv]);
   await ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', PEER);
@@ -42,7 +46,7 @@ const SETUPS: readonly RealServerOptions[] = [
 ];
 
 t.test('set-up mends every mistake of its mode, twice is once, and undo restores exactly what was', { skip: SKIP, timeout: 60_000 }, async (t) => {
-  t.teardown(() => removeNamespaces([NAMESPACE, PEER]));
+  t.teardown(() => removeLab(PREFIX));
   for (const options of SETUPS) {
     const title = `${options.mode} ${options.tunnel ?? ''}`;
     await machine();
@@ -59,7 +63,7 @@ t.test('set-up mends every mistake of its mode, twice is once, and undo restores
 });
 
 t.test('two VIPs share their sysctls until the last is undone', { skip: SKIP, timeout: 60_000 }, async (t) => {
-  t.teardown(() => removeNamespaces([NAMESPACE, PEER]));
+  t.teardown(() => removeLab(PREFIX));
   await machine();
   const before = await snapshot();
   const one: RealServerOptions = { mode: 'dr', vips: [VIP], namespace: NAMESPACE }, two: RealServerOptions = { ...one, vips: ['192.0.2.11'] };
