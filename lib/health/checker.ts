@@ -1,0 +1,63 @@
+/**
+ * The contract of a checker: one small file that probes one target once and says whether it answered as it should. When, how often,
+ * what follows from it: that is monitor.ts, written once for all of them. A checker never waits for anything but its own target,
+ * reads a bounded number of bytes, and lets go of everything it holds when `signal` aborts (the deadline, or nobody wants to know).
+ */
+import type { Socket as DatagramSocket } from 'node:dgram';
+import type { Socket } from 'node:net';
+import type { CheckKind } from '../model/health-check.ts';
+import type { Family } from '../model/protocol.ts';
+
+/** Where the probe goes, defaults filled in. */
+export interface ProbeTarget {
+  readonly address: string;
+  readonly port: number;
+  readonly bindAddress?: string;
+  readonly bindPort?: number;
+  readonly bindInterface?: string;
+  readonly fwmark?: number;
+}
+
+export interface ProbeOutcome {
+  readonly ok: boolean;
+  /** What was wrong, naming it; empty when ok. */
+  readonly error: string;
+  /** The weight the server shall have instead of the configured one (keepalived's misc_dynamic). */
+  readonly weight?: number;
+  /** To be added to the configured weight (keepalived's dynamic FILE_CHECK). */
+  readonly weightAdd?: number;
+}
+
+/** How checkers reach the network; tests and marked sockets bring their own. */
+export interface ProbeSockets {
+  /** A connecting socket. */
+  tcp(target: ProbeTarget): Socket;
+  /** A socket that is being connected, so that ICMP errors come back as its errors. */
+  udp(target: ProbeTarget): DatagramSocket;
+  /** Resolves when an echo reply came; rejects with what came instead. Must end when the signal aborts. */
+  ping(target: ProbeTarget, family: Family, signal: AbortSignal): Promise<void>;
+}
+
+export interface ProbeContext {
+  readonly signal: AbortSignal;
+  readonly sockets: ProbeSockets;
+  /** Which part of a check that has several (the urls of HTTP_GET), from 0. */
+  readonly step: number;
+}
+
+export type Checker<Kind extends CheckKind['kind']> =
+  (check: Extract<CheckKind, { kind: Kind }>, target: ProbeTarget, context: ProbeContext) => Promise<ProbeOutcome>;
+
+/** The target did not answer as it should. */
+export class ProbeFailure extends Error {}
+
+export const PASSED: ProbeOutcome = { ok: true, error: '' };
+
+export function failed(error: string): ProbeOutcome {
+  return { ok: false, error };
+}
+
+/** "10.1.0.1:80", "[2001:db8::1]:80". */
+export function targetText({ address, port }: ProbeTarget): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
