@@ -81,7 +81,7 @@ function setUpEdits(daemons: boolean): TableEdit[] {
   return edits;
 }
 
-function fuzzNetwork(): HostNetwork {
+export function fuzzNetwork(): HostNetwork {
   return new HostNetwork({
     devices: {
       cl0: { mac: DEVICE_MACS[0], mtu: 1500, addrs: ['198.51.100.1/24', '2001:db8:c::1/64', '192.0.2.10/32', '192.0.2.11/32', '2001:db8::10/128', '2001:db8::11/128'] },

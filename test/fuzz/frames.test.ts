@@ -2,7 +2,7 @@
  * Random and damaged frames through the core. Each is handed in twice, to two directors in the same state: once in the middle of a memory full of a canary
  * pattern, once at the very end of a memory of just its size. Both must do the same (so nothing beyond the frame was read), the canaries must stand (so
  * nothing beyond was written), every frame must come to a counted end, and what is sent must carry right checksums. A third director gets the same frames in
- * bursts of many and must do what the first did.
+ * bursts of many and must do what the first did. Meanwhile services, servers, knobs and the host's network change under them.
  *
  * FUZZ_FRAMES: how many frames (default: as many as fit into FUZZ_SECONDS, default 15). FUZZ_SEED: the seed of the run.
  */
@@ -14,6 +14,7 @@ import type { Dataplane } from '../../lib/dataplane/dataplane.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { directorWithEverything, START_MS } from './director-with-everything.ts';
 import { FrameSource, type FuzzFrame } from './frame-source.ts';
+import { RandomEdits } from './random-edits.ts';
 import { badChecksum } from './transmitted-check.ts';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
@@ -98,6 +99,7 @@ t.setTimeout(3_600_000);
 for (const daemons of [false, true]) t.test(`frames of every kind and of none do no harm, ${daemons ? 'with' : 'without'} synchronisation daemons (seed ${SEED})`, async (t) => {
   const random = new SeededRandom(SEED * 2 + Number(daemons));
   const source = new FrameSource(random);
+  const edits = new RandomEdits(random);
   const [a, b, many] = [new Subject(daemons), new Subject(daemons), new Subject(daemons)];
   let group: { frames: FuzzFrame[]; effects: Effect[]; most: number } = { frames: [], effects: [], most: 1 };
   const playGroup = (): void => {
@@ -124,7 +126,9 @@ for (const daemons of [false, true]) t.test(`frames of every kind and of none do
     if (random.chance(0.02)) {
       playGroup();
       nowMs += random.pick([1, 1, 50, 50, 1000, 1000, 1000, 70_000]);
+      const changes = random.chance(0.3) ? edits.next() : [];
       for (const subject of [a, b, many]) {
+        for (const edit of changes) subject.dataplane.edit(edit, nowMs);
         subject.dataplane.advance(subject.recorder, nowMs);
         subject.recorder.take();
       }
