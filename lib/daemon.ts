@@ -9,7 +9,6 @@ import type { Log } from './control/log.ts';
 import { reconcile } from './control/reconcile.ts';
 import { Director, type DirectorOptions } from './director.ts';
 import { MetricsServer, type MetricsAddress } from './metrics/http.ts';
-import { PrometheusMetrics } from './metrics/prometheus.ts';
 import type { ControlCommand } from './model/control-command.ts';
 import { LvsError } from './model/errors.ts';
 import type { NetworkState } from './model/network-state.ts';
@@ -31,7 +30,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #log: Log;
   readonly #server: ApiServer;
-  readonly #metrics: MetricsServer;
+  #metrics: MetricsServer | null = null;
   #director: Director | null = null;
   #metricsPort = 0;
   #open!: (director: Director) => void;
@@ -43,7 +42,6 @@ export class Daemon {
     this.#options = options;
     this.#log = options.log;
     this.#server = new ApiServer(this.#waitingHandlers());
-    this.#metrics = new MetricsServer(new PrometheusMetrics(async () => (await this.#ready).metricsSnapshot()));
   }
 
   /** Resolves when packets are handled as the rules say. */
@@ -91,11 +89,18 @@ export class Daemon {
     const { rules, metrics, socket, socketGroup } = this.#options;
     if (rules !== null) await this.#readRules(rules, null);
     await this.#server.listen(socket, { group: socketGroup ?? undefined });
-    if (metrics !== null) this.#metricsPort = await this.#metrics.listen(metrics);
+    if (metrics !== null) await this.#serveMetrics(metrics);
     const director = await Director.start(this.#options);
     this.#director = director;
     if (rules !== null) await applyAll(director, (await this.#readRules(rules, director.network)).commands);
     this.#open(director);
+  }
+
+  /** NB: imported only here, because loading prom-client takes longer than all the rest of a start. */
+  async #serveMetrics(address: MetricsAddress): Promise<void> {
+    const { PrometheusMetrics } = await import('./metrics/prometheus.ts');
+    this.#metrics = new MetricsServer(new PrometheusMetrics(async () => (await this.#ready).metricsSnapshot()));
+    this.#metricsPort = await this.#metrics.listen(address);
   }
 
   async #reload(): Promise<void> {
@@ -116,7 +121,7 @@ export class Daemon {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#server.close(), this.#metrics.close()]);
+    await Promise.all([this.#server.close(), this.#metrics?.close()]);
     await this.#director?.close();
   }
 
