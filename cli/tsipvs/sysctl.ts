@@ -4,7 +4,7 @@ import type { ControlCommand } from '../../lib/model/control-command.ts';
 import { LvsError } from '../../lib/model/errors.ts';
 import { SYSCTLS, type SysctlName, type SysctlValues } from '../../lib/model/sysctl.ts';
 import { applyAll, withDaemon } from './daemon.ts';
-import { nearestWord } from './nearest-word.ts';
+import { nearestWord } from '../../lib/config/nearest-word.ts';
 
 const PREFIX = 'net.ipv4.vs.';
 const NAMES: readonly SysctlName[] = SYSCTLS.map(([name]) => name);

@@ -26,6 +26,8 @@ export interface DesiredDestination {
   /** Taken out by the administrator in the file (Piranha active = 0). */
   readonly disabled: boolean;
   readonly smtpAlert: boolean;
+  /** What counts before any check has run. Down: absent, or at weight 0 (inhibitOnFailure, policy.onFailure). */
+  readonly startsUp: boolean;
 }
 
 export interface SorryServer {
@@ -84,3 +86,17 @@ export interface DesiredConfiguration {
   /** Parsed and kept, not acted on yet (VRRP blocks, heartbeat settings), as the source names them. */
   readonly kept: readonly { readonly name: string; readonly file: string; readonly line: number; readonly body: unknown }[];
 }
+
+/** A destination as one of the service's ids has it: port 0 is the service's own port. */
+export function destinationFor(id: ServiceId, destination: Destination): Destination {
+  return destination.port === 0 && id.kind === 'address' && id.port !== 0 ? { ...destination, port: id.port } : destination;
+}
+
+export const NO_GLOBALS: DesiredGlobals = {
+  timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, syncDaemon: null, flush: false, flushOnStop: false, fifo: null, fifoScript: null, webhook: null, smtp: null, rsInitNotifies: false,
+};
+
+/** What a service does that says nothing about policy. */
+export const PLAIN_POLICY: ServicePolicy = {
+  quorum: 1, hysteresis: 0, quorumUp: null, quorumDown: null, sorryServer: null, alpha: false, omega: false, haSuspend: false, smtpAlert: false, panicThreshold: 0, onFailure: 'remove',
+};

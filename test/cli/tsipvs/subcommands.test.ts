@@ -1,7 +1,7 @@
 import t from 'tap';
 import { PassThrough } from 'node:stream';
 import { runMark } from '../../../cli/tsipvs/mark.ts';
-import { nearestWord } from '../../../cli/tsipvs/nearest-word.ts';
+import { nearestWord } from '../../../lib/config/nearest-word.ts';
 import { parseSetting, sysctlText } from '../../../cli/tsipvs/sysctl.ts';
 import { refresh, takePicture } from '../../../cli/tsipvs/top.ts';
 import { duration, short, topFrame } from '../../../cli/tsipvs/top-frame.ts';

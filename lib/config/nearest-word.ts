@@ -1,9 +1,14 @@
 /** The word a typo probably meant. */
 
-/** Of `words`, the only one that contains `text`, else the one with the fewest edits from it, if that is few enough to be worth saying. */
+/** A word inside the typo counts from this length on. */
+const LEAST_INSIDE = 4;
+
+/** Of `words`, the only one that contains `text` or is contained in it, else the one with the fewest edits from it, if that is few enough to be worth saying. */
 export function nearestWord(text: string, words: readonly string[]): string | null {
   const containing = words.filter((word) => word.includes(text));
   if (containing.length === 1) return containing[0]!;
+  const inside = words.filter((word) => word.length >= LEAST_INSIDE && text.includes(word));
+  if (inside.length === 1) return inside[0]!;
   let best: string | null = null;
   let fewest = Math.max(2, Math.ceil(text.length / 3)) + 1;
   for (const word of words) {

@@ -1,0 +1,80 @@
+/** Checkers with their defaults: checker over server over service over the checker's own (check_api.c: dequeue_new_checker). */
+import type { CheckKind, CheckTarget, CheckTiming, HealthCheck, HttpUrl } from '../../model/health-check.ts';
+import type { ConfigHost } from '../config-host.ts';
+import type { CheckerDraft, ServerDraft, ServiceDraft, TrackFile } from './draft.ts';
+
+const DEFAULT_DELAY_LOOP_SEC = 60;
+const DEFAULT_CONNECT_TIMEOUT_SEC = 5;
+/** Of a checker whose server has no port (firewall marks). */
+const OWN_PORTS: Partial<Record<CheckKind['kind'], number>> = { smtp: 25, dns: 53 };
+/** A track_file value times its weight from here on means fault. */
+const FAULT = -2_147_483_647;
+
+export interface CheckDefaults {
+  readonly service: ServiceDraft;
+  readonly server: ServerDraft;
+  readonly trackFiles: ReadonlyMap<string, TrackFile>;
+}
+
+/** One check, several for an SMTP_CHECK with host blocks, none for a program that is not there. */
+export function finishChecks(checker: CheckerDraft, defaults: CheckDefaults): HealthCheck[] {
+  if (checker.missing) return [];
+  const timing = finishTiming(checker, defaults);
+  const kind = finishKind(checker, defaults);
+  const own: HealthCheck = { timing, target: finishTarget(checker.target, checker.kind, defaults), check: kind, name: checker.name };
+  // NB: a host block without connect_timeout has none: the probe is over when it begins. keepalived's own defaults do not reach there.
+  return [own, ...checker.hosts.map((target, n): HealthCheck => ({ ...own, timing: { ...timing, timeoutSec: checker.hostTimeouts[n] ?? 0 }, target: finishTarget(target, checker.kind, defaults) }))];
+}
+
+export function startsDown(checker: CheckerDraft, defaults: CheckDefaults, host: ConfigHost): boolean {
+  if (checker.kind.kind === 'file') return fileFault(checker, defaults, host);
+  return alphaOf(checker, defaults);
+}
+
+function alphaOf(checker: CheckerDraft, { server, service }: CheckDefaults): boolean {
+  return checker.alpha ?? server.alpha ?? service.alpha ?? false;
+}
+
+function finishTiming(checker: CheckerDraft, defaults: CheckDefaults): CheckTiming {
+  const { server, service } = defaults;
+  const intervalSec = checker.delayLoopSec ?? server.delayLoopSec ?? service.delayLoopSec ?? DEFAULT_DELAY_LOOP_SEC;
+  const ownDelay = checker.defaults.delayBeforeRetrySec === 0 ? intervalSec : checker.defaults.delayBeforeRetrySec;
+  const connectTimeoutSec = checker.connectTimeoutSec ?? server.connectTimeoutSec ?? service.connectTimeoutSec ?? DEFAULT_CONNECT_TIMEOUT_SEC;
+  return {
+    intervalSec,
+    timeoutSec: checker.kind.kind === 'exec' ? checker.miscTimeoutSec ?? intervalSec : connectTimeoutSec,
+    retries: checker.retries ?? server.retries ?? service.retries ?? checker.defaults.retries,
+    delayBeforeRetrySec: checker.delayBeforeRetrySec ?? server.delayBeforeRetrySec ?? service.delayBeforeRetrySec ?? ownDelay,
+    rise: 1,
+    warmupSec: checker.warmupSec ?? server.warmupSec ?? service.warmupSec ?? intervalSec,
+    alpha: alphaOf(checker, defaults),
+    reentrySec: 0,
+  };
+}
+
+function finishTarget(target: CheckTarget, { kind }: CheckKind, { server }: CheckDefaults): CheckTarget {
+  if (kind === 'exec' || kind === 'file' || kind === 'fixed') return {};
+  return { ...target, address: target.address ?? server.address, port: target.port ?? OWN_PORTS[kind] ?? server.filePort };
+}
+
+function finishKind(checker: CheckerDraft, { server, service, trackFiles }: CheckDefaults): CheckKind {
+  const { kind } = checker;
+  if (kind.kind === 'file') {
+    const file = trackFiles.get(checker.trackFile ?? '');
+    return { ...kind, path: file?.path ?? '', weight: checker.weight ?? file?.weight ?? 0, reverse: checker.weight === null ? file?.reverse ?? false : checker.reverse };
+  }
+  if (kind.kind !== 'http') return kind;
+  const host = checker.virtualHost ?? server.virtualHost ?? service.virtualHost;
+  const urls = checker.urls.map((url): HttpUrl => (url.virtualHost === undefined && host !== null ? { ...url, virtualHost: host } : url));
+  return { ...kind, urls, sni: checker.sni ? urls[0]?.virtualHost ?? null : null };
+}
+
+function fileFault(checker: CheckerDraft, { trackFiles }: CheckDefaults, host: ConfigHost): boolean {
+  const file = trackFiles.get(checker.trackFile ?? '');
+  if (file === undefined) return false;
+  const status = Number.parseInt(host.readFile(file.path ?? '') ?? '', 10) || (file.initial ?? 0);
+  const weight = checker.weight ?? file.weight;
+  const reverse = checker.weight === null ? file.reverse : checker.reverse;
+  if (weight === 0) return reverse ? status === 0 : status !== 0;
+  return status * weight * (reverse ? -1 : 1) <= FAULT;
+}

@@ -1,0 +1,220 @@
+/**
+ * From what was read to what is wanted: defaults filled in, contradictions settled as validate_check_config() settles them, each with a remark.
+ */
+import { IPIP_TUNNEL, type Destination } from '../../model/destination.ts';
+import type { DesiredDestination, DesiredService, SorryServer } from '../../model/desired-configuration.ts';
+import type { HealthCheck } from '../../model/health-check.ts';
+import type { ServiceId, VirtualService } from '../../model/virtual-service.ts';
+import type { ConfigHost } from '../config-host.ts';
+import type { Diagnostics } from '../diagnostics.ts';
+import type { CheckerDraft, Group, GroupMark, Method, ServerDraft, ServiceDraft, TrackFile } from './draft.ts';
+import { finishChecks, startsDown, type CheckDefaults } from './finish-checks.ts';
+import type { ScriptRules } from './scripts.ts';
+import { DEFAULT_PERSISTENCE_SEC } from './service-keywords.ts';
+
+const DEFAULT_SCHEDULER = 'wlc';
+const DEFAULT_METHOD: Method = { method: 'masq', tunnel: IPIP_TUNNEL };
+/** hysteresis < quorum is counted without a sign: quorum 0 leaves this. */
+const UNSIGNED_MINUS_ONE = 4_294_967_295;
+
+export interface FinishContext {
+  readonly diagnostics: Diagnostics;
+  readonly groups: ReadonlyMap<string, Group>;
+  readonly trackFiles: ReadonlyMap<string, TrackFile>;
+  readonly host: ConfigHost;
+  /** smtp_alert and smtp_alert_checker of global_defs. */
+  readonly smtpAlert: boolean | null;
+}
+
+/** Scripts without enable_script_security run with root's rights whoever may write to them: keepalived calls that a security violation. */
+export function checkScriptSecurity(services: readonly DesiredService[], drafts: readonly ServiceDraft[], scripts: ScriptRules, diagnostics: Diagnostics): void {
+  if (scripts.security) return;
+  const commands = services.flatMap(({ policy, destinations }) => [
+    policy.quorumUp?.command, policy.quorumDown?.command, ...destinations.flatMap(({ notifyUp, notifyDown, checks }) => [notifyUp?.command, notifyDown?.command, ...checks.map(({ check }) => (check.kind === 'exec' ? check.command : undefined))]),
+  ]);
+  const first = commands.find((command) => command !== undefined && !scripts.missing(command));
+  if (first !== undefined) diagnostics.warn(drafts[0]!.place, `scripts are used ("${first}") but enable_script_security is not`, 'they run, as keepalived runs them');
+}
+
+export function finishServices(drafts: readonly ServiceDraft[], context: FinishContext): DesiredService[] {
+  const groupTurns = new Map<string, number>();
+  const markFamilies = new Map<GroupMark, 4 | 6>();
+  return drafts.flatMap((draft) => {
+    const turn = draft.target.kind === 'group' ? groupTurns.get(draft.target.group) ?? 0 : 0;
+    if (draft.target.kind === 'group') groupTurns.set(draft.target.group, turn + 1);
+    const finished = finishService(draft, turn, markFamilies, context);
+    return finished === null ? [] : [finished];
+  });
+}
+
+function finishService(draft: ServiceDraft, groupTurn: number, markFamilies: Map<GroupMark, 4 | 6>, context: FinishContext): DesiredService | null {
+  const { diagnostics, groups } = context;
+  const { place, target } = draft;
+  const members = target.kind === 'group' ? groups.get(target.group)?.members ?? [] : [];
+  const hasAddress = target.kind === 'address' || members.some(({ kind }) => kind === 'address');
+  const hasMark = target.kind === 'fwmark' || members.some(({ kind }) => kind === 'fwmark');
+  const name = (): string => serviceText(draft, groupTurn);
+
+  if (draft.haSuspend && hasMark) {
+    diagnostics.warn(place, `${name()}: ha_suspend needs an address, not a firewall mark`, 'ha_suspend is off');
+    draft.haSuspend = false;
+  }
+  if (draft.servers.length === 0) {
+    diagnostics.warn(place, `${name()} has no real servers`, 'the service is left out');
+    return null;
+  }
+  if (target.kind === 'group' && members.length === 0) {
+    diagnostics.warn(place, `virtual_server_group ${target.group} has no members`, 'the service is left out');
+    return null;
+  }
+  if (hasAddress && draft.protocol === null) {
+    diagnostics.warn(place, `${name()} has no protocol`, 'UDP is taken');
+    draft.protocol = 'udp';
+  } else if (!hasAddress && draft.protocol !== null) {
+    diagnostics.warn(draft.protocolPlace ?? place, `${name()}: a firewall mark has no protocol`, 'protocol is ignored', 'protocol');
+    draft.protocol = null;
+  }
+  if (draft.scheduler === null) {
+    diagnostics.warn(place, `${name()} has no scheduler`, `${DEFAULT_SCHEDULER} is taken`);
+    draft.scheduler = DEFAULT_SCHEDULER;
+  }
+  if (draft.onePacket && hasAddress && draft.protocol !== 'udp') {
+    diagnostics.warn(place, `${name()}: one-packet scheduling needs UDP`, 'ops is off');
+    draft.onePacket = false;
+  }
+  const portless = target.kind === 'address' ? target.port === 0 : members.some((member) => member.kind === 'address' && member.port === 0);
+  if (portless && draft.persistenceSec === 0) {
+    diagnostics.warn(place, `${name()}: only persistent services may do without a port`, `persistence of ${DEFAULT_PERSISTENCE_SEC} s is switched on`);
+    draft.persistenceSec = DEFAULT_PERSISTENCE_SEC;
+  }
+  if (draft.method === null && (draft.servers.some(({ method }) => method === null) || (draft.sorry !== null && draft.sorryMethod === null))) {
+    diagnostics.warn(place, `${name()} has no forwarding method`, 'NAT is taken');
+  }
+  const method = draft.method ?? DEFAULT_METHOD;
+
+  const family = draft.family ?? familyOfServers(draft, method);
+  const servers = withoutStrangers(draft, name(), family, method, context);
+  checkPorts(draft, servers, members, name(), method, diagnostics);
+  const kept = withoutDuplicates(servers, name(), draft, diagnostics);
+  if (kept.length === 0) return null;
+  settleQuorum(draft, kept, name(), diagnostics);
+
+  const usable = members.filter((member) => member.kind === 'address' || takesMark(member, family, markFamilies, name(), draft, diagnostics));
+  const ids = serviceIds(draft, usable, family);
+  if (ids.length === 0) return null;
+  const grouped = target.kind === 'group';
+  const service: VirtualService = {
+    id: ids[0]!, scheduler: draft.scheduler, schedFlags: draft.schedFlags, persistenceSec: draft.persistenceSec,
+    persistenceMask: draft.persistenceMask ?? (family === 6 ? '128' : '255.255.255.255'), persistenceEngine: draft.persistenceEngine, onePacket: draft.onePacket,
+  };
+  return {
+    ids, service, name: name(),
+    destinations: kept.map((server) => finishServer(server, draft, method, grouped, context)),
+    policy: {
+      quorum: draft.quorum, hysteresis: draft.hysteresis, quorumUp: draft.quorumUp, quorumDown: draft.quorumDown, sorryServer: sorryServer(draft, method, grouped),
+      alpha: draft.alpha === true, omega: draft.omega, haSuspend: draft.haSuspend, smtpAlert: draft.smtpAlert ?? context.smtpAlert ?? false, panicThreshold: 0,
+      onFailure: draft.inhibit ? 'quiesce' : 'remove',
+    },
+  };
+}
+
+/** As keepalived writes services in messages, FIFOs and scripts: "[10.0.0.1]:tcp:80", "FWM 3", "[GROUP]:0". */
+function serviceText({ target, protocol }: ServiceDraft, groupTurn: number): string {
+  if (target.kind === 'fwmark') return `FWM ${target.fwmark}`;
+  return target.kind === 'group' ? `[${target.group}]:${groupTurn}` : `[${target.address}]:${protocol ?? 'none'}:${target.port}`;
+}
+
+/** Of a mark that says nothing: the family of the first server that is not tunnelled to, else IPv6 if all servers are IPv6. */
+function familyOfServers({ servers }: ServiceDraft, method: Method): 4 | 6 {
+  const direct = servers.find((server) => (server.method ?? method).method !== 'tunnel');
+  if (direct !== undefined) return direct.family;
+  return servers.every((server) => server.family === 6) ? 6 : 4;
+}
+
+function withoutStrangers(draft: ServiceDraft, name: string, family: 4 | 6, method: Method, { diagnostics }: FinishContext): ServerDraft[] {
+  return draft.servers.filter((server) => {
+    if (server.family === family || (server.method ?? method).method === 'tunnel') return true;
+    diagnostics.warn(server.place, `${name}: real server ${server.address} is of another address family`, 'left out: only tunnels cross families', server.address);
+    return false;
+  });
+}
+
+/** DR and TUN cannot change ports. */
+function checkPorts(draft: ServiceDraft, servers: readonly ServerDraft[], members: Group['members'], name: string, method: Method, diagnostics: Diagnostics): void {
+  const { target, sorry } = draft;
+  const servicePort = target.kind === 'address' ? target.port : 0;
+  const parties = servers.map((server) => ({ what: `real server ${server.address}:${server.port}`, method: server.method ?? method, party: server }))
+    .concat(sorry === null ? [] : [{ what: `sorry server ${sorry.address}:${sorry.port}`, method: draft.sorryMethod ?? method, party: sorry as unknown as ServerDraft }]);
+  for (const { what, method: used, party } of parties) {
+    if (used.method === 'masq' || party.port === servicePort) continue;
+    const how = used.method === 'route' ? 'DR' : 'TUN';
+    if (target.kind === 'group') {
+      const differing = members.filter((member) => member.kind === 'address' && member.port !== party.port).length;
+      if (members.some(({ kind }) => kind === 'fwmark') || differing > 0) diagnostics.warn(party.place, `${name}: ${what} has another port than members of the group, which ${how} cannot change`, "each member's own port is used");
+      continue;
+    }
+    const effect = target.kind === 'fwmark' ? 'the port is cleared' : `port ${servicePort} is used`;
+    diagnostics.warn(party.place, target.kind === 'fwmark' ? `${name}: ${what} has a port, which ${how} to a firewall mark cannot use` : `${name}: ${what} has another port, which ${how} cannot change`, effect);
+    party.port = servicePort;
+  }
+}
+
+function withoutDuplicates(servers: readonly ServerDraft[], name: string, draft: ServiceDraft, diagnostics: Diagnostics): ServerDraft[] {
+  const seen = new Set<string>();
+  return servers.filter((server) => {
+    const key = `${server.address} ${server.port}`;
+    if (!seen.has(key)) return seen.add(key) !== undefined;
+    diagnostics.warn(server.place, `${name}: real server [${server.address}]:${draft.protocol ?? 'none'}:${server.port} stands there twice`, 'the second one is left out', server.address);
+    return false;
+  });
+}
+
+function settleQuorum(draft: ServiceDraft, servers: readonly ServerDraft[], name: string, diagnostics: Diagnostics): void {
+  const total = servers.reduce((sum, { weight }) => sum + weight, 0);
+  if (draft.quorum > total) {
+    diagnostics.warn(draft.place, `${name}: quorum ${draft.quorum} is more than all weights together, ${total}`, `quorum ${total} is taken`);
+    draft.quorum = total;
+  }
+  if (draft.hysteresis < draft.quorum) return;
+  const least = draft.quorum === 0 ? UNSIGNED_MINUS_ONE : 0;
+  diagnostics.warn(draft.place, `${name}: hysteresis ${draft.hysteresis} is not below quorum ${draft.quorum}`, `hysteresis ${least} is taken`);
+  draft.hysteresis = least;
+}
+
+/** A mark of a group that names no family belongs to the family of the first service that uses it. */
+function takesMark(mark: GroupMark, family: 4 | 6, families: Map<GroupMark, 4 | 6>, name: string, { place }: ServiceDraft, diagnostics: Diagnostics): boolean {
+  if (mark.family !== null) return true;
+  if (!families.has(mark)) families.set(mark, family);
+  if (families.get(mark) === family) return true;
+  diagnostics.warn(place, `${name}: mark ${mark.fwmark} of the group is used with the other address family already`, 'the mark does not get this service; give it inet or inet6 in the group');
+  return false;
+}
+
+function serviceIds({ target, protocol, family }: ServiceDraft, members: Group['members'], serversFamily: 4 | 6): ServiceId[] {
+  const address = (text: string, port: number): ServiceId => ({ kind: 'address', protocol: protocol ?? 'udp', address: text, port });
+  if (target.kind === 'address') return [address(target.address, target.port)];
+  if (target.kind === 'fwmark') return [{ kind: 'fwmark', fwmark: target.fwmark, family: serversFamily }];
+  return members.map((member) => (member.kind === 'address' ? address(member.address, member.port) : { kind: 'fwmark', fwmark: member.fwmark, family: member.family ?? family ?? serversFamily }));
+}
+
+function finishServer(server: ServerDraft, draft: ServiceDraft, serviceMethod: Method, grouped: boolean, context: FinishContext): DesiredDestination {
+  const inhibit = server.inhibit ?? draft.inhibit;
+  const defaults: CheckDefaults = { service: draft, server, trackFiles: context.trackFiles };
+  return {
+    destination: destination(server.address, server.port, server.method ?? serviceMethod, server.weight, grouped, server),
+    checks: server.checkers.flatMap((checker): HealthCheck[] => finishChecks(checker, defaults)),
+    inhibitOnFailure: inhibit, notifyUp: server.notifyUp, notifyDown: server.notifyDown, slowStart: false, loadMonitor: null, disabled: false,
+    smtpAlert: server.smtpAlert ?? context.smtpAlert ?? true,
+    startsUp: !server.checkers.some((checker: CheckerDraft) => startsDown(checker, defaults, context.host)),
+  };
+}
+
+function sorryServer(draft: ServiceDraft, serviceMethod: Method, grouped: boolean): SorryServer | null {
+  const { sorry } = draft;
+  if (sorry === null) return null;
+  return { destination: destination(sorry.address, sorry.port, draft.sorryMethod ?? serviceMethod, 1, grouped, { upper: 0, lower: 0 }), inhibit: draft.sorryInhibit, mode: 'replace' };
+}
+
+function destination(address: string, port: number, { method, tunnel }: Method, weight: number, grouped: boolean, { upper, lower }: { readonly upper: number; readonly lower: number }): Destination {
+  return { address, port: grouped && method !== 'masq' ? 0 : port, method, tunnel, weight, upperThreshold: upper, lowerThreshold: lower };
+}

@@ -1,0 +1,35 @@
+/** virtual_server_group: addresses, ranges and marks that one virtual_server serves. */
+import type { Diagnostics } from '../diagnostics.ts';
+import { readPort, readRange } from './addresses.ts';
+import type { Item, Keyword } from './block-parser.ts';
+import type { Group, GroupMark, GroupMember } from './draft.ts';
+import { UINT32_MAX, type Values } from './values.ts';
+
+export function groupKeyword(groups: Map<string, Group>, diagnostics: Diagnostics, values: Values): Keyword {
+  return {
+    items: (line, items) => {
+      const name = values.word(line);
+      if (name === null) return;
+      if (groups.has(name)) diagnostics.warn(line.place, `virtual_server_group "${name}" stands there twice`, 'its members are added', name);
+      const members = items.flatMap((item) => member(item, diagnostics, values));
+      groups.set(name, { name, members: [...(groups.get(name)?.members ?? []), ...members] });
+    },
+  };
+}
+
+function member({ line }: Item, diagnostics: Diagnostics, values: Values): (GroupMember | GroupMark)[] {
+  const [first, second] = line.words as [string, ...string[]];
+  if (first === 'fwmark') {
+    const fwmark = values.integer(line, 1, 1, UINT32_MAX);
+    const family = line.words[2] === 'inet' ? 4 : line.words[2] === 'inet6' ? 6 : null;
+    if (line.words[2] !== undefined && family === null) diagnostics.warn(line.place, `"${line.words[2]}" is neither inet nor inet6`, 'ignored', line.words[2], ['inet', 'inet6']);
+    return fwmark === null ? [] : [{ kind: 'fwmark', fwmark, family }];
+  }
+  const range = readRange(first);
+  const port = second === undefined ? 0 : readPort(second);
+  if (range === null || port === null) {
+    diagnostics.warn(line.place, `"${line.words.slice(0, 2).join(' ')}" is no address or range with a port`, 'left out of the group', range === null ? first : second!);
+    return [];
+  }
+  return range.addresses.map((address) => ({ kind: 'address', address, port, text: first }));
+}

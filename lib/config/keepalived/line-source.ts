@@ -1,0 +1,289 @@
+/**
+ * From files to lines that are ready to parse, as keepalived's read_line() makes them: comments off, includes followed, @conditions judged,
+ * $parameters replaced (late, so a definition may name later ones), multi-line definitions and ~SEQ/~LST unrolled, and every brace that
+ * shares a line with something else put on a line of its own.
+ *
+ * Sources form a stack: an include, a multi-line definition or a sequence is pushed and read to its end before the line after it.
+ */
+import { dirname, isAbsolute, join, normalize } from 'node:path';
+import type { ConfigHost } from '../config-host.ts';
+import type { Diagnostics, Place } from '../diagnostics.ts';
+import { GlibcRandom } from './glibc-random.ts';
+import { parseSequence, type Sequence } from './sequence.ts';
+import { decomment, words } from './text.ts';
+
+export interface ConfigLine {
+  readonly words: readonly string[];
+  /** Without comment, parameters replaced. */
+  readonly text: string;
+  readonly place: Place;
+}
+
+interface FileFrame { readonly kind: 'file'; readonly path: string; readonly lines: readonly string[]; at: number }
+interface ListFrame { readonly kind: 'list'; readonly lines: readonly string[]; at: number }
+interface SequenceFrame { readonly kind: 'sequence'; readonly sequence: Sequence; readonly text: string; at: number }
+type Frame = FileFrame | ListFrame | SequenceFrame;
+
+interface Definition { readonly lines: readonly string[] }
+
+/** include and its strict forms: what must be there. */
+const INCLUDES: Readonly<Record<string, 'nothing' | 'something'>> = {
+  include: 'nothing', includer: 'something', includem: 'something', includew: 'something', includeb: 'something', includea: 'something',
+};
+const MAX_DEPTH = 64;
+const MAX_LINES = 2_000_000;
+const MAX_REPLACEMENTS = 200;
+const MAX_LINE_LENGTH = 16_384;
+const RANDOM_MOST = 32_767;
+
+export class LineSource {
+  readonly files: string[] = [];
+  readonly #host: ConfigHost;
+  readonly #diagnostics: Diagnostics;
+  readonly #stack: Frame[] = [];
+  readonly #definitions = new Map<string, Definition>();
+  readonly #waiting: string[] = [];
+  #place: Place = { file: '', line: 0 };
+  #random: GlibcRandom | null = null;
+  #depth = 0;
+  #read = 0;
+
+  constructor(path: string, host: ConfigHost, diagnostics: Diagnostics) {
+    this.#host = host;
+    this.#diagnostics = diagnostics;
+    this.#place = { file: path, line: 0 };
+    this.#open(path);
+  }
+
+  /** Whether the first file could be read. */
+  get opened(): boolean {
+    return this.files.length > 0;
+  }
+
+  get place(): Place {
+    return this.#place;
+  }
+
+  /** random_seed: numbers of ${_RANDOM} from here on. */
+  seed(value: number): void {
+    this.#random = new GlibcRandom(value);
+  }
+
+  next(): ConfigLine | null {
+    for (;;) {
+      const text = this.#waiting.shift() ?? this.#nextText();
+      if (text === null) {
+        if (this.#depth !== 0) {
+          const missing = this.#depth > 0;
+          this.#diagnostics.warn(this.#place, `${Math.abs(this.#depth)} ${missing ? 'missing "}" or extra "{"' : 'missing "{" or extra "}"'} at the end of the file`, missing ? 'open blocks end here' : 'ignored');
+          this.#depth = 0;
+        }
+        return null;
+      }
+      const found = words(text);
+      if (found.length === 0) continue;
+      if (found[0] === '{') this.#depth++;
+      else if (found[0] === '}') this.#depth--;
+      return { words: found, text, place: this.#place };
+    }
+  }
+
+  /** A line with everything done to it but the split at braces, which goes to #waiting. Null at the end. */
+  #nextText(): string | null {
+    for (;;) {
+      const raw = this.#nextRaw();
+      if (raw === null) return null;
+      const text = this.#expand(raw);
+      if (text === null || text === '' || this.#include(text)) continue;
+      this.#waiting.push(...splitAtBraces(text));
+      const first = this.#waiting.shift();
+      if (first !== undefined) return first;
+    }
+  }
+
+  #nextRaw(): string | null {
+    for (;;) {
+      const frame = this.#stack.at(-1);
+      if (frame === undefined || ++this.#read > MAX_LINES) return null;
+      if (frame.kind === 'sequence') {
+        const values = frame.sequence.values(frame.at++);
+        if (values === null) this.#stack.pop();
+        else {
+          frame.sequence.variables.forEach((name, n) => this.#definitions.set(name, { lines: [values[n] ?? ''] }));
+          return frame.text;
+        }
+      } else if (frame.at >= frame.lines.length) this.#stack.pop();
+      else {
+        const line = frame.lines[frame.at++]!;
+        if (frame.kind === 'list') return line.trim();
+        this.#place = { file: frame.path, line: frame.at, text: line };
+        const { text, openQuote } = decomment(line);
+        if (openQuote) this.#diagnostics.warn(this.#place, `unterminated quote in "${text}"`, 'the words from there on are lost', '"');
+        if (text !== '') return text;
+        // An empty line ends a multi-line definition.
+        if (this.#collecting) return '';
+      }
+    }
+  }
+
+  #collecting = false;
+
+  /** Conditions, definitions, sequences, parameters. Null when nothing is left to parse. */
+  #expand(raw: string): string | null {
+    let text = raw;
+    for (let round = 0; round < MAX_REPLACEMENTS; round++) {
+      if (text.startsWith('@')) {
+        const rest = this.#conditional(text);
+        if (rest === null) return null;
+        text = rest;
+      }
+      if (this.#define(text)) return null;
+      if (text.startsWith('~')) return this.#sequence(text) ? null : text;
+      const replaced = this.#replaceOne(text);
+      if (replaced === null) return text;
+      text = decomment(replaced).text;
+      if (text === '') return null;
+      if (text.length > MAX_LINE_LENGTH) {
+        this.#diagnostics.warn(this.#place, 'parameters make the line too long', 'ignored');
+        return null;
+      }
+    }
+    this.#diagnostics.warn(this.#place, 'a parameter that contains itself', 'ignored', '$');
+    return null;
+  }
+
+  /** What stands behind "@NAME" or "@^NAME", or null when it is not for this configuration id. */
+  #conditional(text: string): string | null {
+    const [, not, id, rest] = /^@(\^?)(\S*)\s+(.*)$/s.exec(text) ?? [];
+    if (rest === undefined || (id === this.#host.configId && this.#host.configId !== '') === (not === '^')) return null;
+    return rest;
+  }
+
+  #define(text: string): boolean {
+    const [, name, value] = /^\$([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(.*)$/s.exec(text) ?? [];
+    if (name === undefined || value === undefined) return false;
+    if (!value.endsWith('\\')) {
+      this.#definitions.set(name, { lines: [value] });
+      return true;
+    }
+    const lines = value === '\\' ? [] : [value.slice(0, -1).trim()];
+    this.#collecting = true;
+    for (let more = true; more;) {
+      const line = this.#nextRaw();
+      if (line === null) break;
+      more = line.endsWith('\\');
+      const content = (more ? line.slice(0, -1) : line).trim();
+      if (content !== '') lines.push(content);
+    }
+    this.#collecting = false;
+    this.#definitions.set(name, { lines });
+    return true;
+  }
+
+  #sequence(text: string): boolean {
+    const parsed = parseSequence(text, (argument) => this.#replaceAll(argument));
+    if (parsed === null) {
+      if (/^~(SEQ|LST)/.test(text)) {
+        this.#diagnostics.warn(this.#place, `"${text.slice(0, 60)}" is not ~SEQ(NAME, start, step, end) or ~LST(NAME, value, ...)`, 'ignored', '~');
+        return true;
+      }
+      return false;
+    }
+    if (this.#stack.length >= MAX_DEPTH) this.#diagnostics.warn(this.#place, 'sequences nested too deeply', 'ignored', '~');
+    else this.#stack.push({ kind: 'sequence', sequence: parsed.sequence, text: parsed.rest, at: 0 });
+    return true;
+  }
+
+  #replaceAll(text: string): string {
+    let result = text;
+    for (let round = 0; round < MAX_REPLACEMENTS && result.includes('$'); round++) {
+      const replaced = this.#replaceOne(result);
+      if (replaced === null) break;
+      result = replaced;
+    }
+    return result;
+  }
+
+  /** The first known parameter of the text replaced; of a multi-line one the first line, the others wait. Null when there is none. */
+  #replaceOne(text: string): string | null {
+    for (const match of text.matchAll(/\$(?:\{([A-Za-z_][A-Za-z0-9_]*)((?:[ \t]+-?\d+)*)[ \t]*\}|([A-Za-z_][A-Za-z0-9_]*))/g)) {
+      const name = match[1] ?? match[3]!;
+      const definition = this.#definitions.get(name) ?? this.#builtIn(name, match[2] ?? '');
+      if (definition === null) continue;
+      const before = text.slice(0, match.index);
+      const after = text.slice(match.index + match[0].length);
+      if (definition.lines.length <= 1) return `${before}${definition.lines[0] ?? ''}${after}`;
+      if (this.#stack.length >= MAX_DEPTH) {
+        this.#diagnostics.warn(this.#place, `multi-line parameter ${name} contains itself`, 'ignored', name);
+        return `${before}${after}`;
+      }
+      const last = definition.lines.length - 1;
+      const following = definition.lines.slice(1).map((line, n) => (n + 1 === last ? `${line}${after}` : line));
+      this.#stack.push({ kind: 'list', lines: following, at: 0 });
+      return `${before}${definition.lines[0]}`;
+    }
+    return null;
+  }
+
+  #builtIn(name: string, parameters: string): Definition | null {
+    const line = (text: string): Definition => ({ lines: [text] });
+    if (name === '_HASH') return line('#');
+    if (name === '_BANG') return line('!');
+    if (name === '_INSTANCE') return line(this.#host.instance);
+    if (name === '_PWD') return line(dirname(this.#currentFile()));
+    if (name !== '_RANDOM') return null;
+    const [least = 0, most = RANDOM_MOST] = parameters.trim().split(/[ \t]+/).filter((word) => word !== '').map(Number);
+    const span = Math.max(1, most - least + 1);
+    const random = this.#random === null ? Math.floor(this.#host.random() * 0x7fffffff) : this.#random.next();
+    return line(String(least + (random % span)));
+  }
+
+  #currentFile(): string {
+    return this.#stack.findLast((frame) => frame.kind === 'file')?.path ?? this.#place.file;
+  }
+
+  /** Whether the line was an include. */
+  #include(text: string): boolean {
+    const [keyword, pattern] = words(text);
+    if (keyword === undefined || !Object.hasOwn(INCLUDES, keyword)) return false;
+    if (pattern === undefined) {
+      this.#diagnostics.warn(this.#place, `${keyword} without a file name`, 'ignored', keyword);
+      return true;
+    }
+    const full = isAbsolute(pattern) ? pattern : join(dirname(this.#currentFile()), pattern);
+    const paths = this.#host.glob(normalize(full));
+    const required = INCLUDES[keyword] === 'something';
+    const opened = this.#stack.length >= MAX_DEPTH ? 0 : paths.toReversed().filter((path) => this.#open(path)).length;
+    if (this.#stack.length >= MAX_DEPTH) this.#diagnostics.warn(this.#place, `${pattern}: includes nested too deeply`, 'ignored', pattern);
+    else if (opened > 0 && opened === paths.length) return true;
+    else if (required) this.#diagnostics.error(this.#place, `no file "${pattern}" to include`, `the file is refused: ${keyword} insists on it`, pattern);
+    else this.#diagnostics.note(this.#place, `no file "${pattern}" to include`, 'nothing is included', pattern);
+    return true;
+  }
+
+  #open(path: string): boolean {
+    const text = this.#host.readFile(path);
+    if (text === null) return false;
+    this.#stack.push({ kind: 'file', path, lines: text.split('\n'), at: 0 });
+    if (!this.files.includes(path)) this.files.push(path);
+    return true;
+  }
+}
+
+/** Braces outside quotes become lines of their own. */
+export function splitAtBraces(text: string): string[] {
+  if (!text.includes('{') && !text.includes('}')) return [text];
+  const parts: string[] = [];
+  let from = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '"') quoted = !quoted;
+    else if (!quoted && (character === '{' || character === '}')) {
+      parts.push(text.slice(from, at).trim(), character);
+      from = at + 1;
+    }
+  }
+  parts.push(text.slice(from).trim());
+  return parts.filter((part) => part !== '');
+}

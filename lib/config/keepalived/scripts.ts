@@ -1,0 +1,32 @@
+/** Who scripts run as: script_user, enable_script_security, and the user that keepalived prefers when nothing is said. */
+import type { ConfigHost } from '../config-host.ts';
+import { commandWords } from './text.ts';
+
+const PREFERRED_USER = 'keepalived_script';
+
+export class ScriptRules {
+  /** script_user, if given. Null when given but not known to the machine. */
+  user: string | null | undefined = undefined;
+  security = false;
+  readonly #host: ConfigHost;
+
+  constructor(host: ConfigHost) {
+    this.#host = host;
+  }
+
+  /** Whether the program of a command line is known not to be there. */
+  missing(command: string): boolean {
+    const program = commandWords(command)[0] ?? '';
+    return this.#host.isExecutable(program) === false;
+  }
+
+  usable(user: string): boolean {
+    return this.#host.hasUser(user) !== false;
+  }
+
+  /** Whether a script without a user of its own has one to run as: root serves unless security is asked for. */
+  defaultUsable(): boolean {
+    if (this.user === null) return false;
+    return this.user !== undefined || !this.security || this.#host.hasUser(PREFERRED_USER) !== false;
+  }
+}

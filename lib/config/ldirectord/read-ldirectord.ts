@@ -1,0 +1,80 @@
+/**
+ * ldirectord.cf to a desired configuration. Sections are lines that begin with a tab or four blanks. ldirectord stops at the first mistake and
+ * starts nothing: that is an error here and the reader goes on, so that all mistakes are seen at once. Where ldirectord is silent and
+ * does something nobody meant (a VIP without port is firewall mark), this one warns.
+ */
+import type { DesiredConfiguration } from '../../model/desired-configuration.ts';
+import { NO_GLOBALS } from '../../model/desired-configuration.ts';
+import type { ConfigHost } from '../config-host.ts';
+import { Diagnostics, type Place } from '../diagnostics.ts';
+import { finishSection } from './finish-section.ts';
+import { GLOBAL_SETTINGS, SECTION_SETTINGS, type Setting } from './options.ts';
+
+export interface SettingLine { readonly value: string; readonly place: Place }
+
+export interface Section {
+  readonly virtual: SettingLine;
+  readonly family: 4 | 6;
+  readonly settings: Map<string, SettingLine>;
+  readonly reals: { readonly line: SettingLine; readonly family: 4 | 6 }[];
+}
+
+export function readLdirectord(path: string, host: ConfigHost): DesiredConfiguration {
+  const diagnostics = new Diagnostics();
+  const text = host.readFile(path);
+  if (text === null) diagnostics.error({ file: path, line: 0 }, 'no such file, or not to be read', 'nothing is configured');
+  const globals = new Map<string, SettingLine>();
+  const sections: Section[] = [];
+  let section: Section | null = null;
+  for (const [index, line] of (text ?? '').split('\n').entries()) {
+    const place: Place = { file: path, line: index + 1, text: line };
+    const content = line.replace(/\r$/, '');
+    if (/^\s*(#|$)/.test(content)) continue;
+    // A tab counts for four blanks.
+    const inside = content.replace(/\t/g, '    ').startsWith('    ');
+    const parsed = /^\s*([A-Za-z0-9_]+)\s*=\s*(.*?)\s*$/.exec(content) ?? /^\s*(supervised)\s*()$/.exec(content);
+    if (parsed === null) diagnostics.error(place, `not a "name = value" line: "${content.trim().slice(0, 80)}"`, 'the file is refused; ignored', content.trim().slice(0, 1));
+    else if (inside) readInside(parsed[1]!, parsed[2]!, place, section, diagnostics);
+    else if (/^\s/.test(content) && section !== null) diagnostics.error(place, `"${parsed[1]}" is not indented by a tab or four blanks`, 'the file is refused: the line belongs to no section', parsed[1]!);
+    else if (parsed[1] === 'virtual' || parsed[1] === 'virtual6') {
+      section = { virtual: { value: unquoted(parsed[2]!), place }, family: parsed[1] === 'virtual6' ? 6 : 4, settings: new Map(), reals: [] };
+      sections.push(section);
+    } else readSetting(parsed[1]!, parsed[2]!, place, GLOBAL_SETTINGS, globals, diagnostics);
+  }
+  const services = sections.flatMap((one) => finishSection(one, globals, host, diagnostics));
+  const kept = [...globals].map(([name, { value, place }]) => ({ name, file: place.file, line: place.line, body: value }));
+  return { format: 'ldirectord', files: text === null ? [] : [path], services, globals: NO_GLOBALS, diagnostics: diagnostics.list.toSorted((a, b) => a.line - b.line), kept };
+}
+
+function readInside(name: string, value: string, place: Place, section: Section | null, diagnostics: Diagnostics): void {
+  if (section === null) diagnostics.error(place, `"${name}" stands before the first virtual=`, 'the file is refused; ignored', name);
+  else if (name === 'real' || name === 'real6') section.reals.push({ line: { value, place }, family: name === 'real6' ? 6 : section.family });
+  else readSetting(name, value, place, SECTION_SETTINGS, section.settings, diagnostics);
+}
+
+function readSetting(name: string, raw: string, place: Place, known: Readonly<Record<string, Setting>>, into: Map<string, SettingLine>, diagnostics: Diagnostics): void {
+  const setting = Object.hasOwn(known, name) ? known[name]! : null;
+  if (setting === null) {
+    diagnostics.error(place, `unknown command "${name}"`, 'the file is refused; ignored', name, Object.keys(known));
+    return;
+  }
+  const value = setting.kind === 'server' ? raw : unquoted(raw);
+  const complaint = complaintOf(name, value, setting);
+  // NB: the first digits found are the number: "10s" is 10.
+  const stored = setting.kind === 'number' ? /\d+/.exec(value)?.[0] ?? value : value;
+  if (complaint === null) into.set(name, { value: stored, place });
+  else diagnostics.error(place, complaint, 'the file is refused; ignored', value === '' ? name : value, setting.kind === 'one-of' ? setting.words : []);
+}
+
+function complaintOf(name: string, value: string, setting: Setting): string | null {
+  switch (setting.kind) {
+    case 'number': return Number(/\d+/.exec(value)?.[0] ?? Number.NaN) >= setting.least ? null : setting.complaint;
+    case 'yes-no': return value === 'yes' || value === 'no' ? null : `${name} must be 'yes' or 'no'`;
+    case 'one-of': return setting.words.includes(value) ? null : `${name} must be ${setting.words.slice(0, -1).join(', ')} or ${setting.words.at(-1)}`;
+    default: return value === '' && name !== 'supervised' ? `${name} has no value` : null;
+  }
+}
+
+function unquoted(value: string): string {
+  return /^"(.*)"$/s.exec(value)?.[1] ?? value;
+}

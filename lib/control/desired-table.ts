@@ -1,0 +1,54 @@
+/**
+ * From a desired configuration to the table it means, at one of two moments: `start`, before any check has run, as the format's own
+ * program installs it; and `healthy`, every server up. Services that a file has twice become one: what came first counts.
+ */
+import { destinationKey, type Destination } from '../model/destination.ts';
+import { destinationFor, type DesiredConfiguration, type DesiredService } from '../model/desired-configuration.ts';
+import { serviceKey, type ServiceId, type VirtualService } from '../model/virtual-service.ts';
+import type { ConfiguredService } from './reconcile.ts';
+
+export type Moment = 'start' | 'healthy';
+
+interface Installed { readonly service: VirtualService; readonly destinations: Map<string, Destination> }
+
+/** In the file's order; destinations newest first, as listings have them. */
+export function desiredTable({ services }: Pick<DesiredConfiguration, 'services'>, moment: Moment): ConfiguredService[] {
+  const table = new Map<string, Installed>();
+  for (const desired of services) {
+    const destinations = installed(desired, moment);
+    for (const id of desired.ids) {
+      const key = serviceKey(id);
+      if (!table.has(key)) table.set(key, { service: serviceOf(desired.service, id), destinations: new Map() });
+      const list = table.get(key)!.destinations;
+      for (const { destination, replaces } of destinations) {
+        const own = destinationFor(id, destination);
+        const place = destinationKey(own.address, own.port);
+        if (!list.has(place) || (replaces && list.get(place)!.weight === 0)) list.set(place, own);
+      }
+    }
+  }
+  return [...table.values()].map(({ service, destinations }) => ({ service, destinations: [...destinations.values()].toReversed() }));
+}
+
+/** `replaces`: the sorry server takes over the entry of a server that is quiesced. */
+function installed({ destinations, policy }: DesiredService, moment: Moment): { readonly destination: Destination; readonly replaces: boolean }[] {
+  const wanted = destinations.filter(({ disabled }) => !disabled);
+  const up = (startsUp: boolean): boolean => moment === 'healthy' || startsUp;
+  const liveWeight = wanted.reduce((sum, { destination, startsUp }) => sum + (up(startsUp) ? destination.weight : 0), 0);
+  const { sorryServer, quorum, hysteresis } = policy;
+  const reached = policy.alpha ? liveWeight >= quorum + hysteresis : liveWeight > 0 && liveWeight >= quorum - hysteresis;
+  const sorryAlone = sorryServer !== null && !reached && sorryServer.mode === 'replace';
+  const result = wanted.flatMap(({ destination, startsUp, inhibitOnFailure }) => {
+    if (up(startsUp) && !sorryAlone) return [{ destination, replaces: false }];
+    return inhibitOnFailure || policy.onFailure === 'quiesce' ? [{ destination: { ...destination, weight: 0 }, replaces: false }] : [];
+  });
+  if (sorryServer === null || (reached && !sorryServer.inhibit)) return result;
+  return [...result, { destination: reached ? { ...sorryServer.destination, weight: 0 } : sorryServer.destination, replaces: true }];
+}
+
+/** The options of a group's service under one of its ids; a mask that does not fit the family is the default one. */
+export function serviceOf(service: VirtualService, id: ServiceId): VirtualService {
+  const ipv6 = id.kind === 'fwmark' ? id.family === 6 : id.address.includes(':');
+  const fits = /^\d+$/.test(service.persistenceMask) === ipv6;
+  return { ...service, id, persistenceMask: fits ? service.persistenceMask : ipv6 ? '128' : '255.255.255.255' };
+}
