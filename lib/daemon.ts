@@ -23,7 +23,8 @@ export interface DaemonOptions extends DirectorOptions {
 }
 
 const METHODS: Readonly<Record<ApiMethod, true>> = {
-  info: true, apply: true, list: true, connections: true, timeouts: true, daemons: true, sysctls: true, marks: true, stats: true, trace: true,
+  info: true, apply: true, list: true, connections: true, timeouts: true, daemons: true, sysctls: true, marks: true, stats: true, trace: true, health: true,
+  events: true, administer: true,
 };
 
 export class Daemon {

@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lib/device': ['native-shims', 'lib/wire', 'lib/model'],
   'lib/dataplane': ['lib/wire', 'lib/structures', 'lib/model', 'lib/schedulers', 'lib/device/device.ts'],
   'lib/dataplane/worker.ts': ['lib/device', 'native-shims', 'lib/wire', 'lib/structures', 'lib/model', 'lib/schedulers'],
-  'lib/control': ['lib/model', 'lib/schedulers/names.ts', 'lib/wire', 'lib/config', 'lib/structures'],
+  'lib/control': ['lib/model', 'lib/schedulers/names.ts', 'lib/wire', 'lib/config', 'lib/structures', 'lib/health'],
   'lib/replay': ['lib/dataplane', 'lib/model', 'lib/device', 'lib/wire', 'lib/config', 'lib/control'],
   'lib/laboratory': ['lib/dataplane', 'lib/model', 'lib/device', 'lib/wire', 'lib/config', 'lib/control'],
   // The laboratory without root: the real data plane among simulated hosts.
@@ -39,6 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lib/service-manager.ts': ['native-shims'],
   'lib/index.ts': ['lib'],
   'cli': ['lib/control', 'lib/model', 'lib/config', 'lib/replay', 'lib/laboratory', 'lib/lab', 'lib/schedulers/names.ts', 'lib/wire/address.ts'],
+  'cli/tsgenhash.ts': ['lib/health'],
   // The daemon's command starts the director; no other command may.
   ...Object.fromEntries(['cli/tsipvsd.ts', 'cli/tsipvsd-options.ts', 'cli/tsipvsd'].map((file) => [
     file, ['lib/control', 'lib/model', 'lib/config', 'lib/metrics', 'lib/director.ts', 'lib/daemon.ts', 'lib/service-manager.ts', 'lib/package-version.ts'],

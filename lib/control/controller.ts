@@ -13,6 +13,7 @@ import type { TraceRecord } from '../model/trace-record.ts';
 import { serviceKey } from '../model/virtual-service.ts';
 import type { ApiCaller, ApiMethod, ApiMethods, CommandResult, DaemonInfo, ListedService } from './api/message.ts';
 import type { ApiHandlers, ApiSession } from './api/server.ts';
+import type { HealthApi } from './health-api.ts';
 import type { ConfiguredService } from './reconcile.ts';
 import type { ServiceTable } from './service-table.ts';
 
@@ -29,6 +30,7 @@ export class Controller implements ApiCaller {
   readonly #table: ServiceTable;
   readonly #link: DataplaneLink;
   readonly #handlers: ApiHandlers;
+  #health: HealthApi | null = null;
   #tracer: { readonly session: ApiSession; left: number } | null = null;
 
   constructor({ table, link, info }: ControllerOptions) {
@@ -46,7 +48,18 @@ export class Controller implements ApiCaller {
       marks: async () => ({ rules: table.marks }),
       stats: () => link.stats(),
       trace: ({ filter }, session) => this.#trace(filter, session),
+      health: async () => this.#theHealth().report(),
+      events: async (_params, session) => {
+        session.onClose(this.#theHealth().subscribe((event) => session.event(event)));
+        return { started: true };
+      },
+      administer: (request) => this.#theHealth().administer(request),
     };
+  }
+
+  /** Health checking needs the controller, and the controller answers for it. */
+  useHealth(health: HealthApi): void {
+    this.#health = health;
   }
 
   /** For ApiServer. */
@@ -56,6 +69,11 @@ export class Controller implements ApiCaller {
 
   call<M extends ApiMethod>(method: M, params: ApiMethods[M][0]): Promise<ApiMethods[M][1]> {
     return this.#handlers[method](params, NO_SESSION);
+  }
+
+  #theHealth(): HealthApi {
+    if (this.#health === null) throw new LvsError('Unsupported', 'health checks do not run here');
+    return this.#health;
   }
 
   async #apply(commands: readonly ControlCommand[], atomic: boolean): Promise<{ results: readonly CommandResult[] }> {

@@ -12,7 +12,7 @@
  * Nanny lets a server in on its first good probe, but after a failure only when it has answered for the whole re-entry time.
  */
 import type { CheckTiming } from '../model/health-check.ts';
-import type { ForcedState, ProbeResult } from '../model/health-state.ts';
+import type { ProbeResult } from '../model/health-state.ts';
 import type { ProbeOutcome } from './checker.ts';
 
 /** How many results are kept. */
@@ -35,7 +35,6 @@ export class Monitor {
   readonly options: MonitorOptions;
   #up: boolean;
   #hasRun = false;
-  #forced: ForcedState = 'automatic';
   #step = 0;
   /** The step that took it down and has not passed since. */
   #failedStep = -1;
@@ -57,7 +56,7 @@ export class Monitor {
   }
 
   /** Whether the server counts as up as far as this check goes. */
-  get up(): boolean { return this.#forced === 'automatic' ? this.#up : this.#forced === 'up'; }
+  get up(): boolean { return this.#up; }
   get hasRun(): boolean { return this.#hasRun; }
   get step(): number { return this.#step; }
   get dueMs(): number { return this.#dueMs; }
@@ -66,7 +65,6 @@ export class Monitor {
   get passed(): number { return this.#passed; }
   get failed(): number { return this.#failed; }
   get results(): readonly ProbeResult[] { return this.#results; }
-  get forced(): ForcedState { return this.#forced; }
 
   get successesNeeded(): number {
     const { rise, reentrySec, intervalSec, steps, walksSteps } = this.options;
@@ -81,22 +79,13 @@ export class Monitor {
 
   /** What a probe of `step` said. The change it makes to the outside, if any. */
   finish(outcome: ProbeOutcome, nowMs: number, latencyMs: number, wallMs: number): MonitorChange | null {
-    const before = this.up;
     const wasUp = this.#up;
     if (outcome.ok) this.#pass(nowMs);
     else this.#fail(nowMs);
     const turned = this.#up === wasUp ? null : this.#up ? 'up' : 'down';
     this.#keep({ timeMs: wallMs, latencyMs, ok: outcome.ok, error: outcome.error, transition: turned });
     const weighed = outcome.ok && this.#weigh(outcome);
-    if (this.up !== before) return this.up ? 'up' : 'down';
-    return weighed ? 'weight' : null;
-  }
-
-  /** Forced up, forced down, or back to what the probes say (nanny's SIGUSR2, SIGUSR1, SIGHUP). */
-  force(state: ForcedState): MonitorChange | null {
-    const before = this.up;
-    this.#forced = state;
-    return this.up === before ? null : this.up ? 'up' : 'down';
+    return turned ?? (weighed ? 'weight' : null);
   }
 
   #pass(nowMs: number): void {

@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { LvsError } from '../../model/errors.ts';
+import type { HealthEvent } from '../../model/health-state.ts';
 import type { TraceFilter, TraceRecord } from '../../model/trace-record.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { DEFAULT_SOCKET, type ApiCaller, type ApiMethod, type ApiMethods, type ApiResponse } from './message.ts';
@@ -19,7 +20,7 @@ export function socketPath(environment: Readonly<Record<string, string | undefin
 interface Waiting {
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
-  readonly onEvent: ((record: TraceRecord) => void) | null;
+  readonly onEvent: ((record: never) => void) | null;
   readonly onEnd: (() => void) | null;
 }
 
@@ -65,6 +66,11 @@ export class ApiClient implements ApiCaller {
     return this.#request('trace', { filter }, onEvent, onEnd);
   }
 
+  /** What happens to services and real servers; events arrive until close() or the daemon's end (onEnd). */
+  follow(onEvent: (event: HealthEvent) => void, onEnd: () => void = () => {}): Promise<{ started: true }> {
+    return this.#request('events', {}, onEvent, onEnd);
+  }
+
   close(): void {
     this.#socket.destroy();
   }
@@ -93,7 +99,7 @@ export class ApiClient implements ApiCaller {
     const waiting = this.#waiting.get(response.id);
     if (waiting === undefined) return;
     if ('event' in response) {
-      waiting.onEvent?.(response.event);
+      waiting.onEvent?.(response.event as never);
       return;
     }
     if (waiting.onEvent === null || 'error' in response) this.#waiting.delete(response.id);

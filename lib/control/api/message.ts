@@ -5,12 +5,14 @@
 import type { ControlCommand, SyncDaemon } from '../../model/control-command.ts';
 import type { Destination } from '../../model/destination.ts';
 import type { LvsErrorCode } from '../../model/errors.ts';
+import type { AdminState, HealthEvent, HealthReport } from '../../model/health-state.ts';
 import type { MarkRule } from '../../model/mark-rule.ts';
 import type { ConnectionRecord, DataplaneStats, DestinationStats, ServiceStats } from '../../model/stats.ts';
 import type { SysctlValues } from '../../model/sysctl.ts';
 import type { Timeouts } from '../../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../../model/trace-record.ts';
 import type { ServiceId, VirtualService } from '../../model/virtual-service.ts';
+import type { AdminRequest } from '../health-api.ts';
 
 export type { ControlCommand, SyncDaemon };
 
@@ -49,6 +51,12 @@ export interface ApiMethods {
   stats: [Record<string, never>, DataplaneStats];
   /** Subscription: response lines {id, event: TraceRecord} until the client closes or the limit is reached. */
   trace: [{ filter: TraceFilter }, { started: true }];
+  /** Services of the configuration file, their servers, checks and last results. */
+  health: [Record<string, never>, HealthReport];
+  /** Subscription: response lines {id, event: HealthEvent} until the client closes. */
+  events: [Record<string, never>, { started: true }];
+  /** Drain, disable, enable, another weight, forced up or down: holds over checks and reloads. */
+  administer: [AdminRequest, AdminState];
 }
 export type ApiMethod = keyof ApiMethods;
 
@@ -56,7 +64,7 @@ export interface ApiRequest<M extends ApiMethod = ApiMethod> { readonly id: numb
 export type ApiResponse<M extends ApiMethod = ApiMethod> =
   | { readonly id: number; readonly result: ApiMethods[M][1] }
   | { readonly id: number; readonly error: ApiFailure }
-  | { readonly id: number; readonly event: TraceRecord };
+  | { readonly id: number; readonly event: TraceRecord | HealthEvent };
 
 /** What a front end needs of the API: the socket client has it, and so has a Controller in the same process. */
 export interface ApiCaller {

@@ -10,6 +10,7 @@ import type { TraceFilter } from '../../model/trace-record.ts';
 import type { ServiceId, VirtualService } from '../../model/virtual-service.ts';
 import { parsePrefix } from '../../wire/address.ts';
 import { address, badRequest, flag, integer, list, nullable, oneOf, record, tagged, text, type Parse } from './fields.ts';
+import type { AdminRequest } from '../health-api.ts';
 import type { ApiMethod, ApiMethods, ControlCommand, SyncDaemon } from './message.ts';
 
 const INT32_MAX = 0x7fffffff;
@@ -106,6 +107,11 @@ const PARAMS: { readonly [M in ApiMethod]: Parse<ApiMethods[M][0]> } = {
   marks: nothing,
   stats: nothing,
   trace: record<ApiMethods['trace'][0]>({ filter: parseFilter }),
+  health: nothing,
+  events: nothing,
+  administer: record<AdminRequest>({
+    id: parseServiceId, address, port, state: oneOf('enabled', 'drained', 'disabled'), weight: nullable(integer(0, INT32_MAX)), checks: oneOf('automatic', 'up', 'down'),
+  }, ['state', 'weight', 'checks']),
 };
 
 /** Parameters of `method` as model types; BadRequest names what is wrong. */

@@ -6,6 +6,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { LvsError } from '../../model/errors.ts';
+import type { HealthEvent } from '../../model/health-state.ts';
 import type { TraceRecord } from '../../model/trace-record.ts';
 import { asObject, badRequest } from './fields.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -15,12 +16,12 @@ import { isMethod, parseParams } from './request.ts';
 
 /** 10,000 commands are about 3 MB. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
-/** A trace reader that falls this far behind loses records instead of filling the daemon's memory. */
+/** A reader of events that falls this far behind loses records instead of filling the daemon's memory. */
 const MAX_EVENT_BACKLOG_BYTES = 4 * 1024 * 1024;
 
-/** The caller's connection, for handlers that go on sending after their reply (trace). */
+/** The caller's connection, for handlers that go on sending after their reply (trace, events). */
 export interface ApiSession {
-  event(record: TraceRecord): void;
+  event(record: TraceRecord | HealthEvent): void;
   onClose(listener: () => void): void;
 }
 

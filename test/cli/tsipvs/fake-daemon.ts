@@ -1,7 +1,9 @@
 /** A director's API as far as tsipvs uses it, kept in memory: for the command's logic, and behind a real socket for whole runs. */
 import type { ApiHandlers, ApiSession } from '../../../lib/control/api/server.ts';
 import type { ApiMethod, ApiMethods, ListedService } from '../../../lib/control/api/message.ts';
+import type { AdminRequest } from '../../../lib/control/health-api.ts';
 import { DROP_REASONS } from '../../../lib/model/drop-reason.ts';
+import { NO_ADMIN_STATE, type HealthEvent, type HealthReport } from '../../../lib/model/health-state.ts';
 import type { MarkRule } from '../../../lib/model/mark-rule.ts';
 import { ZERO_STATS, type DataplaneStats, type Stats } from '../../../lib/model/stats.ts';
 import { sysctlDefaults } from '../../../lib/model/sysctl.ts';
@@ -19,6 +21,9 @@ export class FakeDaemon {
   marks: readonly MarkRule[] = [];
   sessions: ApiSession[] = [];
   services: readonly ListedService[] = [service()];
+  health: HealthReport = { source: null, services: [], probes: { monitors: 0, running: 0, passed: 0, failed: 0 }, foreignChanges: 0 };
+  events: HealthEvent[] = [];
+  administered: AdminRequest[] = [];
 
   readonly handlers = {
     info: async () => ({ version: '0.1.0', apiVersion: 1, pid: 1, device: 'packet', interfaces: ['cl0', 'rs0'], connTabSize: 4096, uptimeSec: 3725 }),
@@ -42,6 +47,16 @@ export class FakeDaemon {
       this.sessions.push(session);
       for (let n = 0; n < (filter.limit ?? 2); n++) setImmediate(() => session.event(RECORD));
       return { started: true as const };
+    },
+    health: async () => this.health,
+    events: async (_params, session) => {
+      this.sessions.push(session);
+      for (const event of this.events) setImmediate(() => session.event(event));
+      return { started: true as const };
+    },
+    administer: async (request) => {
+      this.administered.push(request);
+      return { ...NO_ADMIN_STATE, state: request.state ?? 'enabled', weight: request.weight ?? null, checks: request.checks ?? 'automatic' };
     },
   } satisfies ApiHandlers as ApiHandlers;
 

@@ -1,0 +1,376 @@
+/**
+ * Health checking meets the service table: it owns the managed services (those of the configuration), runs their monitors, brings the table
+ * in line with what policy decides through the same commands that tsipvsadm sends, and tells the world afterwards. The table is compared
+ * again on a timer, so what others changed by hand in managed services is put right and reported; services it does not manage are left alone.
+ */
+import { ManagedService, type ManagedServer, type ServiceChange } from '../health/managed-service.ts';
+import type { HealthClock } from '../health/clock.ts';
+import { MonitorPool, type RunProbe } from '../health/monitor-pool.ts';
+import { serverText, serviceText, type Notice } from '../health/notice.ts';
+import type { Notifier } from '../health/notifier.ts';
+import { quorumChangeText } from '../health/quorum.ts';
+import { LOAD_INTERVAL_MS } from '../health/load-weight.ts';
+import type { ControlCommand } from '../model/control-command.ts';
+import { destinationFor, type DesiredConfiguration, type DesiredService, type LoadMonitor } from '../model/desired-configuration.ts';
+import { destinationKey, type Destination } from '../model/destination.ts';
+import { LvsError } from '../model/errors.ts';
+import type { AdminState, HealthEvent, HealthReport } from '../model/health-state.ts';
+import { serviceKey, type ServiceId } from '../model/virtual-service.ts';
+import { AdminOverrides } from './admin-overrides.ts';
+import type { ApiCaller } from './api/message.ts';
+import { serviceOf } from './desired-table.ts';
+import type { AdminRequest, HealthApi } from './health-api.ts';
+import type { Log } from './log.ts';
+import { reconcile, type ConfiguredService } from './reconcile.ts';
+import type { ServiceTable } from './service-table.ts';
+import { UnmanagedAdmin } from './unmanaged-admin.ts';
+
+/** How often the table is compared with what it should hold. */
+const REPAIR_INTERVAL_MS = 30_000;
+/** How often drained servers are looked at. */
+const DRAIN_INTERVAL_MS = 2_000;
+
+export interface HealthControllerOptions {
+  readonly table: Pick<ServiceTable, 'services' | 'service'>;
+  readonly api: ApiCaller;
+  readonly clock: HealthClock;
+  readonly probe: RunProbe;
+  /** [0, 1) */
+  readonly random: () => number;
+  readonly notifier: Notifier;
+  /** The load average of a real server, null where it cannot be told. */
+  readonly readLoad: (monitor: LoadMonitor, address: string) => Promise<number | null>;
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
+}
+
+export class HealthController implements HealthApi {
+  readonly #options: HealthControllerOptions;
+  readonly #pool: MonitorPool;
+  readonly #overrides = new AdminOverrides();
+  readonly #unmanaged: UnmanagedAdmin;
+  readonly #listeners = new Set<(event: HealthEvent) => void>();
+  #services: readonly ManagedService[] = [];
+  /** serviceKey -> the services of the configuration that have it; usually one. */
+  #byKey = new Map<string, ManagedService[]>();
+  #source: string | null = null;
+  #foreignChanges = 0;
+  /** "service server" that wait for their last connection. */
+  readonly #draining = new Map<string, { readonly service: string; readonly id: ServiceId; readonly address: string; readonly port: number }>();
+  #stopTimers: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: HealthControllerOptions) {
+    this.#options = options;
+    this.#pool = new MonitorPool(options);
+    this.#unmanaged = new UnmanagedAdmin(options.api, options.table);
+  }
+
+  /** Run this configuration from now on. On a refusal everything is as before, and the refusal is thrown. */
+  async use(configuration: Pick<DesiredConfiguration, 'services' | 'globals'>, source: string): Promise<void> {
+    const { table, notifier, log } = this.#options;
+    const isFirst = this.#source === null;
+    const old = this.#services;
+    const next = configuration.services.map((desired) => this.#manage(desired, this.#counterpart(desired)));
+    const keys = keysOf(next);
+    const before = new Set([...this.#byKey.keys(), ...keys.keys()]);
+    const commands = [
+      ...globalCommands(configuration.globals),
+      ...reconcile(table.services().filter(({ service }) => before.has(serviceKey(service.id))), [...keys].map(([key, sharing]) => this.#wanted(key, sharing))),
+    ];
+    const refusal = await this.#refused(commands);
+    if (refusal !== null) {
+      for (const service of next) service.release();
+      throw refusal;
+    }
+    this.#services = next;
+    this.#byKey = keys;
+    this.#source = source;
+    for (const service of old) service.release();
+    notifier.use(configuration.globals);
+    if (isFirst && configuration.globals.rsInitNotifies) {
+      for (const service of next) for (const server of service.servers) if (server.up && !server.desired.disabled) this.#notify({ kind: 'server', up: true, service: service.desired, server: server.desired, cause: 'starts up' });
+    }
+    await this.#startSync(configuration.globals);
+    for (const service of next) {
+      // What monitors found out while the table was being changed.
+      const late = await this.#converge(service);
+      if (late !== null) this.#problem(service, late.message);
+    }
+    for (const service of next) this.#settle(service, isFirst ? 'starts' : 'configuration read again');
+    this.#restartTimers();
+    const removed = old.filter(({ desired }) => !next.some((service) => service.desired.ids.some((id) => desired.ids.some((other) => serviceKey(id) === serviceKey(other)))));
+    this.#emit({ kind: 'reload', service: '', server: null, state: null, message: `${source}: ${next.length} services, ${commands.length} changes${removed.length === 0 ? '' : `, ${removed.length} services removed`}` });
+    log.info(`configuration from ${source}: ${next.length} ${next.length === 1 ? 'service' : 'services'}, ${commands.length} ${commands.length === 1 ? 'change' : 'changes'}`, { source, changes: commands.length });
+  }
+
+  report(): HealthReport {
+    return {
+      source: this.#source, probes: this.#pool.statistics, foreignChanges: this.#foreignChanges,
+      services: this.#services.map((service) => {
+        const configured = this.#options.table.service(service.desired.ids[0]!);
+        const weights = new Map(configured?.destinations.map(({ address, port, weight }) => [destinationKey(address, port), weight]));
+        return service.report((key) => weights.get(key) ?? null);
+      }),
+    };
+  }
+
+  subscribe(listener: (event: HealthEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async administer(request: AdminRequest): Promise<AdminState> {
+    const { id, address, port } = request;
+    const managed = this.#byKey.get(serviceKey(id)) ?? [];
+    const service = managed.find((one) => one.servers.some(({ desired }) => isServer(desired.destination, one.desired, id, address, port)));
+    if (service === undefined) {
+      if (managed.length > 0) throw new LvsError('NoSuchDestination', `${serviceKey(id)} has no real server ${destinationKey(address, port)} in ${this.#source}`);
+      const state = await this.#unmanaged.administer(request);
+      this.#administered(serviceKey(id), id, request, state);
+      return state;
+    }
+    const server = service.servers.find(({ desired }) => isServer(desired.destination, service.desired, id, address, port))!;
+    const first = service.desired.ids[0]!;
+    const before = this.#overrides.of(first, server.key);
+    this.#overrides.change(first, server.key, changesOf(request));
+    const state = this.#overrides.of(first, server.key);
+    if (state.checks !== before.checks) service.forced(server);
+    const refusal = await this.#converge(service);
+    if (refusal !== null) {
+      this.#overrides.change(first, server.key, before);
+      throw refusal;
+    }
+    this.#settle(service, 'administrator');
+    this.#administered(serviceText(service.desired), id, request, state);
+    return state;
+  }
+
+  /** Compare the table with what it should hold, and put right what others changed. How many commands that took. */
+  async repair(): Promise<number> {
+    let repaired = 0;
+    for (const service of this.#services) {
+      const commands = this.#difference(service);
+      if (commands.length === 0) continue;
+      const refusal = await this.#refused(commands);
+      if (refusal !== null) {
+        this.#problem(service, `cannot be put right: ${refusal.message}`);
+        continue;
+      }
+      repaired += commands.length;
+      this.#foreignChanges += commands.length;
+      const what = commands.map(describeCommand).join(', ');
+      this.#options.log.warn(`${serviceText(service.desired)} was changed by others and put right (${what}): change ${this.#source}, or use tsipvs drain, disable, enable, weight`);
+      this.#emit({ kind: 'foreign', service: serviceText(service.desired), server: null, state: null, message: what });
+    }
+    return repaired;
+  }
+
+  /** The end: with omega, servers and services are told down. The table is left to its owner. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const stop of this.#stopTimers) stop();
+    this.#pool.close();
+    for (const { desired, servers, announcedQuorum } of this.#services) {
+      if (!desired.policy.omega) continue;
+      for (const server of servers) if (server.up && !server.desired.disabled) this.#notify({ kind: 'server', up: false, service: desired, server: server.desired, cause: 'the director ends' });
+      if (announcedQuorum === true) this.#notify({ kind: 'service', up: false, service: desired, cause: 'the director ends' });
+    }
+    for (const service of this.#services) service.release();
+    this.#options.notifier.close();
+  }
+
+  #manage(desired: DesiredService, previous: ManagedService | null): ManagedService {
+    const { clock } = this.#options;
+    return new ManagedService({
+      desired, clock, pool: this.#pool, previous, adminOf: (serverKey) => this.#overrides.of(desired.ids[0]!, serverKey),
+      onChange: (service, change) => this.#changed(service, change),
+    });
+  }
+
+  /** The service of before the reload: the same first address or mark. */
+  #counterpart({ ids }: DesiredService): ManagedService | null {
+    const key = serviceKey(ids[0]!);
+    return this.#services.find(({ desired }) => serviceKey(desired.ids[0]!) === key) ?? null;
+  }
+
+  #changed(service: ManagedService, change: ServiceChange): void {
+    if (this.#closed || !this.#services.includes(service)) return;
+    const { desired } = service;
+    const server = serverText(desired, change.server.desired);
+    void this.#converge(service).then((refusal) => {
+      if (refusal !== null) this.#problem(service, refusal.message);
+    });
+    if (change.kind === 'server') {
+      this.#notify({ kind: 'server', up: change.up, service: desired, server: change.server.desired, cause: change.cause });
+      this.#emit({ kind: 'server', service: serviceText(desired), server, state: change.up ? 'up' : 'down', message: change.cause });
+      this.#options.log.warn(`${change.up ? 'Adding' : 'Removing'} service ${server} ${change.up ? 'to' : 'from'} VS ${serviceText(desired)}: ${change.cause}`);
+    } else {
+      this.#emit({ kind: 'weight', service: serviceText(desired), server, state: null, message: change.cause });
+    }
+    this.#settle(service, change.cause);
+  }
+
+  /** Announce what is new about the quorum and the sorry server. */
+  #settle(service: ManagedService, cause: string): void {
+    const { desired } = service;
+    const decision = service.decide();
+    const { quorumChanged, sorryChanged } = service.settle(decision);
+    if (quorumChanged) {
+      const text = quorumChangeText(decision.quorumUp, decision.liveWeight, desired.policy, serviceText(desired));
+      this.#notify({ kind: 'service', up: decision.quorumUp, service: desired, cause });
+      this.#emit({ kind: 'service', service: serviceText(desired), server: null, state: decision.quorumUp ? 'up' : 'down', message: text });
+      this.#options.log[decision.quorumUp ? 'info' : 'warn'](text);
+    }
+    if (sorryChanged) this.#emit({ kind: 'sorry', service: serviceText(desired), server: null, state: decision.sorryInUse ? 'up' : 'down', message: decision.sorryInUse ? 'the sorry server serves' : 'the sorry server is not needed' });
+    service.wakeAfter(decision.nextChangeMs, () => void this.#converge(service).then(() => this.#settle(service, 'slow start')));
+  }
+
+  /** Bring the table in line with one service. Null, or why that was refused. */
+  #converge(service: ManagedService): Promise<LvsError | null> {
+    return this.#refused(this.#difference(service));
+  }
+
+  #difference({ desired }: ManagedService): ControlCommand[] {
+    const keys = desired.ids.map(serviceKey).filter((key) => this.#byKey.has(key));
+    const current = desired.ids.flatMap((id) => this.#options.table.service(id) ?? []);
+    return reconcile(current, keys.map((key) => this.#wanted(key, this.#byKey.get(key)!)));
+  }
+
+  /** The entry of one address or mark, which services that name it twice share: what comes first counts. */
+  #wanted(key: string, sharing: readonly ManagedService[]): ConfiguredService {
+    const first = sharing[0]!.desired;
+    const id = first.ids.find((one) => serviceKey(one) === key)!;
+    const destinations = new Map<string, Destination>();
+    for (const service of sharing) {
+      for (const destination of service.decide().wanted.toReversed()) {
+        const own = destinationFor(id, destination);
+        const place = destinationKey(own.address, own.port);
+        if (!destinations.has(place)) destinations.set(place, own);
+      }
+    }
+    return { service: serviceOf(first.service, id), destinations: [...destinations.values()].toReversed() };
+  }
+
+  async #refused(commands: readonly ControlCommand[]): Promise<LvsError | null> {
+    if (commands.length === 0) return null;
+    try {
+      const { results } = await this.#options.api.call('apply', { commands, atomic: true });
+      const refused = results.find((result) => !result.ok && !result.error.message.startsWith('not applied, because')) ?? results.find((result) => !result.ok);
+      return refused === undefined || refused.ok ? null : new LvsError(refused.error.code, refused.error.message);
+    } catch (error) {
+      return error instanceof LvsError ? error : new LvsError('Internal', (error as Error).message);
+    }
+  }
+
+  /** Both roles, as keepalived without a VRRP instance; a daemon that runs already is left as it is. */
+  async #startSync({ syncDaemon }: DesiredConfiguration['globals']): Promise<void> {
+    if (syncDaemon === null) return;
+    const { daemons } = await this.#options.api.call('daemons', {});
+    for (const role of ['master', 'backup'] as const) {
+      if (daemons.some((running) => running.role === role)) continue;
+      const refusal = await this.#refused([{ op: 'startDaemon', daemon: { role, ...syncDaemon } }]);
+      if (refusal !== null) this.#options.log.error(`synchronisation daemon (${role}) not started: ${refusal.message}`);
+    }
+  }
+
+  #restartTimers(): void {
+    for (const stop of this.#stopTimers) stop();
+    this.#stopTimers = [this.#every(REPAIR_INTERVAL_MS, () => this.repair()), this.#every(DRAIN_INTERVAL_MS, () => this.#watchDraining())];
+    if (this.#services.some(({ servers }) => servers.some(({ desired }) => desired.loadMonitor !== null))) this.#stopTimers.push(this.#every(LOAD_INTERVAL_MS, () => this.#readLoads()));
+  }
+
+  #every(intervalMs: number, act: () => Promise<unknown>): () => void {
+    let stop = (): void => {};
+    let stopped = false;
+    const arm = (): void => {
+      if (!stopped) stop = this.#options.clock.after(intervalMs, () => void act().catch((error: Error) => this.#options.log.error(error.message)).then(arm));
+    };
+    arm();
+    return () => {
+      stopped = true;
+      stop();
+    };
+  }
+
+  async #readLoads(): Promise<void> {
+    const read = async (service: ManagedService, server: ManagedServer): Promise<void> => {
+      const { loadMonitor, destination } = server.desired;
+      if (loadMonitor === null || !server.up) return;
+      const load = await this.#options.readLoad(loadMonitor, destination.address);
+      if (load !== null) service.useLoad(server, load);
+    };
+    await Promise.all(this.#services.flatMap((service) => service.servers.map((server) => read(service, server))));
+  }
+
+  async #watchDraining(): Promise<void> {
+    if (this.#draining.size === 0) return;
+    const { services } = await this.#options.api.call('list', {});
+    for (const [key, { service, id, address, port }] of this.#draining) {
+      const run = services.find(({ service: one }) => serviceKey(one.id) === serviceKey(id))?.destinations.find(({ destination }) => destination.address === address && destination.port === port)?.run;
+      if (run !== undefined && run.activeConns + run.inactiveConns + run.persistentConns > 0) continue;
+      this.#draining.delete(key);
+      this.#emit({ kind: 'drained', service, server: destinationKey(address, port), state: null, message: 'no connection is left' });
+    }
+  }
+
+  #administered(service: string, id: ServiceId, { address, port }: AdminRequest, state: AdminState): void {
+    const key = `${serviceKey(id)} ${destinationKey(address, port)}`;
+    if (state.state === 'enabled') this.#draining.delete(key);
+    else this.#draining.set(key, { service, id, address, port });
+    if (this.#stopTimers.length === 0) this.#restartTimers();
+    const words = [state.state, ...(state.weight === null ? [] : [`weight ${state.weight}`]), ...(state.checks === 'automatic' ? [] : [`forced ${state.checks}`])];
+    this.#emit({ kind: 'admin', service, server: destinationKey(address, port), state: null, message: words.join(', ') });
+  }
+
+  #notify(notice: Notice): void {
+    this.#options.notifier.notify(notice);
+  }
+
+  #problem(service: ManagedService, message: string): void {
+    this.#options.log.error(`${serviceText(service.desired)}: ${message}`);
+    this.#emit({ kind: 'problem', service: serviceText(service.desired), server: null, state: null, message });
+  }
+
+  #emit(event: Omit<HealthEvent, 'timeMs'>): void {
+    const stamped: HealthEvent = { timeMs: this.#options.clock.wallMs(), ...event };
+    for (const listener of [...this.#listeners]) listener(stamped);
+  }
+}
+
+function keysOf(services: readonly ManagedService[]): Map<string, ManagedService[]> {
+  const keys = new Map<string, ManagedService[]>();
+  for (const service of services) {
+    for (const id of service.desired.ids) {
+      const key = serviceKey(id);
+      const sharing = keys.get(key);
+      if (sharing === undefined) keys.set(key, [service]);
+      else if (!sharing.includes(service)) sharing.push(service);
+    }
+  }
+  return keys;
+}
+
+function isServer(destination: Destination, { ids }: DesiredService, id: ServiceId, address: string, port: number): boolean {
+  const own = destinationFor(ids.find((one) => serviceKey(one) === serviceKey(id)) ?? id, destination);
+  return own.address === address && own.port === port;
+}
+
+function changesOf({ state, weight, checks }: AdminRequest): Partial<AdminState> {
+  return { ...(state === undefined ? {} : { state }), ...(weight === undefined ? {} : { weight }), ...(checks === undefined ? {} : { checks }) };
+}
+
+function globalCommands({ timeouts }: DesiredConfiguration['globals']): ControlCommand[] {
+  return timeouts.tcp + timeouts.tcpFin + timeouts.udp === 0 ? [] : [{ op: 'timeouts', timeouts }];
+}
+
+function describeCommand(command: ControlCommand): string {
+  switch (command.op) {
+    case 'addService': return 'service put back';
+    case 'editService': return 'service options restored';
+    case 'addDestination': return `${destinationKey(command.destination.address, command.destination.port)} put back`;
+    case 'editDestination': return `${destinationKey(command.destination.address, command.destination.port)} restored to weight ${command.destination.weight}`;
+    case 'deleteDestination': return `${destinationKey(command.address, command.port)} removed`;
+    default: return command.op;
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Tells the world: notify scripts, the FIFO, the FIFO's script, a webhook and mail. Nothing here can hold anything up or throw: effects run by
+ * themselves with time limits, and what goes wrong is one line for the log.
+ */
+import { hostname } from 'node:os';
+import type { DesiredGlobals, Script } from '../model/desired-configuration.ts';
+import { commandWords } from './command-words.ts';
+import { FifoWriter } from './fifo-writer.ts';
+import { sendMail } from './mail.ts';
+import { fifoLine, serverText, serviceText, subjectOf, type Notice } from './notice.ts';
+import { runProgram } from './run-program.ts';
+
+const SCRIPT_LIMIT_MS = 60_000;
+const WEBHOOK_LIMIT_MS = 5_000;
+/** Webhook calls and mails on their way at once; a storm beyond that is counted and dropped. */
+const MAX_ON_THE_WAY = 32;
+
+export type NotifierGlobals = Pick<DesiredGlobals, 'fifo' | 'fifoScript' | 'webhook' | 'smtp'>;
+
+export interface Notifier {
+  notify(notice: Notice): void;
+  /** The settings of a configuration that was read (again). */
+  use(globals: NotifierGlobals): void;
+  close(): void;
+}
+
+export class HostNotifier implements Notifier {
+  readonly #problem: (message: string) => void;
+  #globals: NotifierGlobals = { fifo: null, fifoScript: null, webhook: null, smtp: null };
+  #fifo: FifoWriter | null = null;
+  #fifoReader: AbortController | null = null;
+  #onTheWay = 0;
+
+  constructor(problem: (message: string) => void) {
+    this.#problem = problem;
+  }
+
+  use(globals: NotifierGlobals): void {
+    this.#globals = globals;
+    if (this.#fifo?.path === (globals.fifo ?? undefined)) return;
+    this.#closeFifo();
+    if (globals.fifo === null) return;
+    try {
+      this.#fifo = new FifoWriter(globals.fifo);
+    } catch (error) {
+      this.#problem(`no notifications in ${globals.fifo}: ${(error as Error).message}`);
+      return;
+    }
+    if (globals.fifoScript === null) return;
+    const { command, user, group } = globals.fifoScript;
+    this.#fifoReader = new AbortController();
+    void runProgram([...commandWords(command), globals.fifo], { signal: this.#fifoReader.signal, user, group }).then(({ status, problem }) => {
+      if (this.#fifoReader !== null) this.#problem(`the FIFO's script ended: ${problem || `status ${status}`}`);
+    });
+  }
+
+  notify(notice: Notice): void {
+    const script = scriptOf(notice);
+    if (script !== null) this.#run(script);
+    this.#fifo?.write(fifoLine(notice));
+    const { webhook, smtp } = this.#globals;
+    if (webhook !== null) this.#send(`webhook ${webhook}`, () => callWebhook(webhook, notice));
+    const wantsMail = notice.kind === 'server' ? notice.server.smtpAlert : notice.service.policy.smtpAlert;
+    if (smtp !== null && wantsMail) this.#send('mail', () => sendMail(smtp, { subject: `[${hostname()}] ${subjectOf(notice)}`, text: `=> ${notice.cause} <=`, date: new Date() }));
+  }
+
+  close(): void {
+    this.#closeFifo();
+  }
+
+  #run({ command, user, group }: Script): void {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), SCRIPT_LIMIT_MS);
+    timer.unref();
+    void runProgram(commandWords(command), { signal: limit.signal, user, group }).then(({ problem }) => {
+      clearTimeout(timer);
+      if (problem !== '') this.#problem(`notify script: ${problem}`);
+    });
+  }
+
+  #send(what: string, send: () => Promise<void>): void {
+    if (this.#onTheWay >= MAX_ON_THE_WAY) return this.#problem(`${what}: too many on the way, one is dropped`);
+    this.#onTheWay++;
+    send().catch((error: Error) => this.#problem(`${what}: ${error.message}`)).finally(() => this.#onTheWay--);
+  }
+
+  #closeFifo(): void {
+    const reader = this.#fifoReader;
+    this.#fifoReader = null;
+    reader?.abort();
+    this.#fifo?.close();
+    this.#fifo = null;
+  }
+}
+
+export function scriptOf(notice: Notice): Script | null {
+  if (notice.kind === 'server') return notice.up ? notice.server.notifyUp : notice.server.notifyDown;
+  return notice.up ? notice.service.policy.quorumUp : notice.service.policy.quorumDown;
+}
+
+/** What a webhook gets: `text` is what Mattermost and Slack show. */
+export function webhookBody(notice: Notice): object {
+  const server = notice.kind === 'server' ? serverText(notice.service, notice.server) : null;
+  const state = notice.up ? 'UP' : 'DOWN';
+  const what = server === null ? `Virtual service ${serviceText(notice.service)}` : `Real server ${server} of ${serviceText(notice.service)}`;
+  return { text: `${what} is ${state}: ${notice.cause}`, kind: notice.kind, service: serviceText(notice.service), server, state, cause: notice.cause };
+}
+
+async function callWebhook(url: string, notice: Notice): Promise<void> {
+  const response = await fetch(url, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(webhookBody(notice)), signal: AbortSignal.timeout(WEBHOOK_LIMIT_MS), redirect: 'error',
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`answered ${response.status}`);
+}
