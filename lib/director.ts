@@ -4,11 +4,17 @@
  */
 import { API_VERSION, type DaemonInfo } from './control/api/message.ts';
 import { Controller } from './control/controller.ts';
+import { HealthController } from './control/health-controller.ts';
 import { hostInterfaces } from './control/host-interfaces.ts';
 import type { Log } from './control/log.ts';
 import { ServiceTable } from './control/service-table.ts';
 import { Dataplane } from './dataplane/dataplane.ts';
 import { InProcessLink } from './dataplane/in-process-link.ts';
+import { hostClock } from './health/clock.ts';
+import { runProbe } from './health/index.ts';
+import { HostNotifier } from './health/notifier.ts';
+import { hostSockets } from './health/probe-sockets.ts';
+import { readLoad } from './health/read-load.ts';
 import { LivePlane } from './live-plane.ts';
 import type { MetricsSnapshot } from './metrics/definitions.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
@@ -38,10 +44,11 @@ export interface DirectorOptions {
 export class Director {
   readonly controller: Controller;
   readonly table: ServiceTable;
+  readonly health: HealthController;
   readonly #link: DataplaneLink;
   readonly #live: LivePlane | null;
 
-  private constructor(table: ServiceTable, link: DataplaneLink, live: LivePlane | null, device: string) {
+  private constructor(table: ServiceTable, link: DataplaneLink, live: LivePlane | null, device: string, log: Log) {
     const started = process.hrtime.bigint();
     const version = packageVersion();
     const info = (): DaemonInfo => ({
@@ -52,6 +59,11 @@ export class Director {
     this.#link = link;
     this.#live = live;
     this.controller = new Controller({ table, link, info });
+    this.health = new HealthController({
+      table, api: this.controller, clock: hostClock, random: Math.random, readLoad, log, notifier: new HostNotifier((problem) => log.warn(problem)),
+      probe: (check, target, step, cancel) => runProbe(check, target, step, hostSockets, cancel),
+    });
+    this.controller.useHealth(this.health);
   }
 
   /** Resolves when packets are being handled (with an empty table). Nothing is left behind when it is refused. */
@@ -62,12 +74,12 @@ export class Director {
       const link = new InProcessLink(
         new Dataplane({ maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE, startMs: performance.now() }), () => performance.now(), NOWHERE,
       );
-      return new Director(table, link, null, device);
+      return new Director(table, link, null, device, log);
     }
     const live = await LivePlane.start({
       device, interfaces, maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE, ownVips, log, onFailure, onNetwork: (state) => table.useNetwork(state),
     });
-    return new Director(table, live, live, device);
+    return new Director(table, live, live, device, log);
   }
 
   get interfaces(): readonly string[] {
@@ -81,11 +93,12 @@ export class Director {
 
   async metricsSnapshot(): Promise<MetricsSnapshot> {
     const [{ services }, stats, devices] = await Promise.all([this.controller.call('list', {}), this.#link.stats(), this.#devices()]);
-    return { version: packageVersion(), services, stats, devices };
+    return { version: packageVersion(), services, stats, devices, health: this.health.report() };
   }
 
   /** Leaves the host as it was found. */
   close(): Promise<void> {
+    this.health.close();
     return this.#link.close();
   }
 

@@ -4,8 +4,9 @@
  */
 import type { Destination } from '../model/destination.ts';
 import { DROP_REASONS } from '../model/drop-reason.ts';
+import type { CheckState, HealthReport, ServerState, ServiceHealth } from '../model/health-state.ts';
 import type { DataplaneStats, DestinationStats, ServiceStats, Stats } from '../model/stats.ts';
-import type { VirtualService } from '../model/virtual-service.ts';
+import type { ServiceId, VirtualService } from '../model/virtual-service.ts';
 import type { DeviceReport } from '../model/worker-message.ts';
 
 /** One scrape's worth of values. */
@@ -13,6 +14,7 @@ export interface MetricsSnapshot {
   readonly version: string;
   readonly stats: DataplaneStats;
   readonly devices: readonly DeviceReport[];
+  readonly health: HealthReport;
   readonly services: readonly {
     readonly service: VirtualService;
     readonly run: ServiceStats;
@@ -73,6 +75,25 @@ const device = (name: string, help: string, pick: (report: DeviceReport) => numb
   samples: ({ devices }) => devices.map((report) => [{ interface: report.interface }, pick(report)]),
 });
 
+const probes = (name: string, type: 'counter' | 'gauge', help: string, pick: (probes: HealthReport['probes']) => number): MetricDefinition =>
+  ({ name, type, help, labels: [], samples: ({ health }) => [[{}, pick(health.probes)]] });
+
+const checkedService = (name: string, help: string, pick: (service: ServiceHealth) => number): MetricDefinition => ({
+  name, type: 'gauge', help, labels: SERVICE_LABELS,
+  samples: ({ health }) => health.services.flatMap((one) => one.ids.map((id): Sample => [idLabels(id), pick(one)])),
+});
+
+const checkedServer = (name: string, help: string, pick: (server: ServerState) => number): MetricDefinition => ({
+  name, type: 'gauge', help, labels: DESTINATION_LABELS,
+  samples: ({ health }) => health.services.flatMap((one) => one.servers.map((server): Sample => [serverLabels(one, server), pick(server)])),
+});
+
+const check = (name: string, type: 'counter' | 'gauge', help: string, pick: (check: CheckState) => number): MetricDefinition => ({
+  name, type, help, labels: [...DESTINATION_LABELS, 'check', 'number'],
+  samples: ({ health }) => health.services.flatMap((one) => one.servers.flatMap((server) =>
+    server.checks.map((state, n): Sample => [{ ...serverLabels(one, server), check: state.name, number: String(n) }, pick(state)]))),
+});
+
 export const METRICS: readonly MetricDefinition[] = [
   total('node_ipvs_connections_total', 'The total number of connections made.', (stats) => stats.conns),
   total('node_ipvs_incoming_packets_total', 'The total number of incoming packets.', (stats) => stats.inPkts),
@@ -114,11 +135,33 @@ export const METRICS: readonly MetricDefinition[] = [
   ...COUNTERS.map(([field, name, help]) => destination(`tsipvs_destination_${name}`, 'counter', `Per destination: ${help}.`, (run) => run.stats[field])),
   ...RATES.map(([field, name, help]) => destination(`tsipvs_destination_${name}`, 'gauge', `Per destination: ${help}.`, (run) => run.stats[field])),
   destination('tsipvs_destination_persistent_connections', 'gauge', 'Persistence templates by destination.', (run) => run.persistentConns),
+  probes('tsipvs_health_monitors', 'gauge', 'Health checks that are watched; identical ones count once.', ({ monitors }) => monitors),
+  probes('tsipvs_health_probes_running', 'gauge', 'Probes under way.', ({ running }) => running),
+  probes('tsipvs_health_probes_passed_total', 'counter', 'Probes that passed.', ({ passed }) => passed),
+  probes('tsipvs_health_probes_failed_total', 'counter', 'Probes that failed.', ({ failed }) => failed),
+  checkedService('tsipvs_service_quorum_up', '1 while the service has its quorum.', ({ quorumUp }) => (quorumUp ? 1 : 0)),
+  checkedService('tsipvs_service_live_weight', 'Sum of the weights of live real servers.', ({ liveWeight }) => liveWeight),
+  checkedService('tsipvs_service_sorry_server_in_use', '1 while the sorry server serves.', ({ sorryServer }) => (sorryServer?.inUse === true ? 1 : 0)),
+  checkedServer('tsipvs_server_up', '1 while all checks of the real server pass (or it is forced up).', ({ up }) => (up ? 1 : 0)),
+  checkedServer('tsipvs_server_drained', '1 while the real server is drained or disabled by command.', ({ admin }) => (admin.state === 'enabled' ? 0 : 1)),
+  check('tsipvs_check_up', 'gauge', '1 while the check passes.', ({ up }) => (up ? 1 : 0)),
+  check('tsipvs_check_passed_total', 'counter', 'Probes of the check that passed.', ({ passed }) => passed),
+  check('tsipvs_check_failed_total', 'counter', 'Probes of the check that failed.', ({ failed }) => failed),
+  check('tsipvs_check_latency_seconds', 'gauge', 'How long the last probe of the check took.', ({ results }) => (results.at(-1)?.latencyMs ?? 0) / 1000),
+  { name: 'tsipvs_foreign_changes_total', type: 'counter', help: 'Changes of others to managed services that were put right.', labels: [], samples: ({ health }) => [[{}, health.foreignChanges]] },
   destination('tsipvs_destination_overloaded', 'gauge', '1 while the destination is above its upper threshold.', (run) => (run.overloaded ? 1 : 0)),
 ];
 
-/** As procfs parses /proc/net/ip_vs: a mark is eight hexadecimal digits, and then there is no address and the port is 0. */
+function serverLabels({ ids }: ServiceHealth, { address, port }: ServerState): Labels {
+  return { ...idLabels(ids[0]!), remote_address: address, remote_port: String(port) };
+}
+
 function serviceLabels({ id }: VirtualService): Labels {
+  return idLabels(id);
+}
+
+/** As procfs parses /proc/net/ip_vs: a mark is eight hexadecimal digits, and then there is no address and the port is 0. */
+function idLabels(id: ServiceId): Labels {
   return id.kind === 'fwmark'
     ? { local_address: '', local_port: '0', proto: 'FWM', local_mark: (id.fwmark >>> 0).toString(16).toUpperCase().padStart(8, '0') }
     : { local_address: id.address, local_port: String(id.port), proto: id.protocol.toUpperCase(), local_mark: '' };

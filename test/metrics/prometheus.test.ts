@@ -1,11 +1,27 @@
 import t from 'tap';
 import { PrometheusMetrics } from '../../lib/metrics/prometheus.ts';
 import { MetricsServer, parseMetricsAddress } from '../../lib/metrics/http.ts';
+import type { HealthReport } from '../../lib/model/health-state.ts';
 import type { MetricsSnapshot } from '../../lib/metrics/definitions.ts';
 import { DROP, DROP_REASONS } from '../../lib/model/drop-reason.ts';
 import { IPIP_TUNNEL } from '../../lib/model/destination.ts';
 import { ZERO_STATS } from '../../lib/model/stats.ts';
 import { serviceKey, type ServiceId } from '../../lib/model/virtual-service.ts';
+
+const HEALTH: HealthReport = {
+  source: 'keepalived.conf', foreignChanges: 2, probes: { monitors: 1, running: 0, passed: 9, failed: 4 },
+  services: [{
+    name: 'web', ids: [{ kind: 'address', protocol: 'tcp', address: '192.0.2.10', port: 80 }], quorumUp: false, liveWeight: 0, quorum: 1, hysteresis: 0, arithmetic: '', panic: false,
+    sorryServer: { address: '10.1.0.9', port: 80, inUse: true },
+    servers: [{
+      address: '10.1.0.1', port: 80, up: false, configuredWeight: 1, weight: null, admin: { state: 'drained', weight: null, checks: 'automatic' }, load: null,
+      checks: [{
+        name: 'TCP_CHECK', kind: 'tcp', target: '10.1.0.1:80', up: false, hasRun: true, intervalSec: 5, passed: 9, failed: 4, retry: 0, retries: 1, successes: 0, successesNeeded: 1,
+        results: [{ timeMs: 1, latencyMs: 250, ok: false, error: 'connection refused', transition: 'down' }],
+      }],
+    }],
+  }],
+};
 
 function snapshot(ids: readonly ServiceId[], conns: number): MetricsSnapshot {
   const stats = { ...ZERO_STATS, conns, inPkts: 9007199254740991, cps: 7 };
@@ -18,7 +34,7 @@ function snapshot(ids: readonly ServiceId[], conns: number): MetricsSnapshot {
   const drops = DROP_REASONS.map(() => 0);
   drops[DROP.noDestination] = 11;
   return {
-    version: '1.2.3', services, devices: [{ interface: 'eth0', received: 1, transmitted: 2, receiveDrops: 3, transmitDrops: 4 }],
+    version: '1.2.3', services, health: HEALTH, devices: [{ interface: 'eth0', received: 1, transmitted: 2, receiveDrops: 3, transmitDrops: 4 }],
     stats: {
       services: services.map(({ run }) => run), total: stats, drops, passed: 1, received: 2, transmitted: 3, connections: 7, maxConnections: 8, templates: 1,
       connectionsByState: { 'tcp ESTABLISHED': 3 }, fragmentBytes: 0, bursts: 5, largestBurst: 6, longestBurstMs: 500,
@@ -45,6 +61,11 @@ t.test('names and labels are those of node_exporter\'s ipvs collector', async (t
     'tsipvs_loop_longest_round_seconds 0.5',
     'tsipvs_device_receive_drops_total{interface="eth0"} 3',
     'tsipvs_build_info{version="1.2.3"} 1',
+    'tsipvs_health_probes_failed_total 4',
+    'tsipvs_foreign_changes_total 2',
+    'tsipvs_service_quorum_up{local_address="192.0.2.10",local_port="80",proto="TCP",local_mark=""} 0',
+    'tsipvs_server_drained{local_address="192.0.2.10",local_port="80",proto="TCP",local_mark="",remote_address="10.1.0.1",remote_port="80"} 1',
+    'tsipvs_check_latency_seconds{local_address="192.0.2.10",local_port="80",proto="TCP",local_mark="",remote_address="10.1.0.1",remote_port="80",check="TCP_CHECK",number="0"} 0.25',
   ]) t.ok(lines.includes(line), line);
   t.ok(lines.includes('# TYPE node_ipvs_connections_total counter'));
 });

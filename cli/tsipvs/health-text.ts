@@ -1,0 +1,40 @@
+/** A health report as text: one block a service, one line a real server, one line a check. */
+import type { CheckState, HealthReport, ServerState, ServiceHealth } from '../../lib/model/health-state.ts';
+import { serviceKey } from '../../lib/model/virtual-service.ts';
+
+export function healthText({ source, services, probes, foreignChanges }: HealthReport, results: boolean): string {
+  if (source === null) return 'No checks: the director was started without --config FILE.\n';
+  const head = `${source}: ${services.length} ${services.length === 1 ? 'service' : 'services'}, ${probes.monitors} checks, ${probes.passed} probes passed, ${probes.failed} failed`
+    + `${foreignChanges === 0 ? '' : `, ${foreignChanges} changes of others put right`}\n`;
+  return head + services.map((service) => `\n${serviceBlock(service, results)}`).join('');
+}
+
+function serviceBlock(service: ServiceHealth, results: boolean): string {
+  const { name, ids, quorumUp, arithmetic, panic, sorryServer, servers } = service;
+  const keys = ids.map(serviceKey).join(', ');
+  const lines = [`${quorumUp ? 'UP  ' : 'DOWN'} ${keys}${keys.includes(name) ? '' : ` (${name})`}`, `     ${arithmetic}${panic ? '; too few are left: health is ignored' : ''}`];
+  for (const server of servers) lines.push(serverLine(server), ...server.checks.flatMap((check) => checkLines(check, results)));
+  if (sorryServer !== null) lines.push(`  sorry server ${sorryServer.address}:${sorryServer.port}: ${sorryServer.inUse ? 'serves' : 'not needed'}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function serverLine({ address, port, up, configuredWeight, weight, admin, load }: ServerState): string {
+  const notes = [
+    weight === null ? 'not in the table' : `weight ${weight}${weight === configuredWeight ? '' : ` of ${configuredWeight}`}`,
+    ...(admin.state === 'enabled' ? [] : [`${admin.state} by command`]), ...(admin.weight === null ? [] : [`weight set to ${admin.weight} by command`]),
+    ...(admin.checks === 'automatic' ? [] : [`forced ${admin.checks}`]), ...(load === null ? [] : [`load ${load}`]),
+  ];
+  return `  ${up ? 'up  ' : 'down'} ${address.includes(':') ? `[${address}]` : address}:${port}  ${notes.join(', ')}`;
+}
+
+function checkLines(check: CheckState, results: boolean): string[] {
+  const { name, target, up, hasRun, intervalSec, passed, failed, retry, retries, successes, successesNeeded } = check;
+  const last = check.results.at(-1);
+  const progress = !up && successes > 0 ? `, ${successes} of ${successesNeeded} successes` : up && retry > 0 ? `, retry ${retry} of ${retries}` : '';
+  const said = last === undefined ? 'not probed yet' : `${last.ok ? 'passed' : last.error} (${last.latencyMs.toFixed(1)} ms)`;
+  return [
+    `         ${hasRun ? (up ? 'passes' : 'fails ') : 'waits '} ${name} ${target} every ${intervalSec} s: ${said}${progress}; ${passed} passed, ${failed} failed`,
+    ...(results ? check.results.map(({ timeMs, latencyMs, ok, error, transition }) =>
+      `             ${new Date(timeMs).toISOString()} ${latencyMs.toFixed(1).padStart(8)} ms ${ok ? 'passed' : error}${transition === null ? '' : `: ${transition.toUpperCase()}`}`) : []),
+  ];
+}
