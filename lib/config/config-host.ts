@@ -24,6 +24,8 @@ export interface ConfigHost {
   readonly configId: string;
   /** keepalived's instance name (${_INSTANCE}), empty without. */
   readonly instance: string;
+  /** Absolute, for ${_PWD} of a file that is named relatively. */
+  readonly workingDirectory: string;
   /** [0, 1), for ${_RANDOM} of a file that sets no seed. */
   random(): number;
 }
@@ -35,7 +37,7 @@ export function memoryHost(files: Readonly<Record<string, string>>, changes: Par
     glob: (pattern) => matching(Object.keys(files), pattern),
     isExecutable: () => null, hasUser: () => null, hasInterface: () => null,
     addressOf: () => null, portOf: () => null, isLocal: (address) => address.startsWith('127.') || address === '::1',
-    configId: '', instance: '', random: () => 0,
+    configId: '', instance: '', workingDirectory: '/', random: () => 0,
     ...changes,
   };
 }

@@ -5,7 +5,7 @@
  *
  * Sources form a stack: an include, a multi-line definition or a sequence is pushed and read to its end before the line after it.
  */
-import { dirname, isAbsolute, join, normalize } from 'node:path';
+import { dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import type { ConfigHost } from '../config-host.ts';
 import type { Diagnostics, Place } from '../diagnostics.ts';
 import { GlibcRandom } from './glibc-random.ts';
@@ -230,7 +230,7 @@ export class LineSource {
     if (name === '_HASH') return line('#');
     if (name === '_BANG') return line('!');
     if (name === '_INSTANCE') return line(this.#host.instance);
-    if (name === '_PWD') return line(dirname(this.#currentFile()));
+    if (name === '_PWD') return line(resolve(this.#host.workingDirectory, dirname(this.#currentFile())));
     if (name !== '_RANDOM') return null;
     const [least = 0, most = RANDOM_MOST] = parameters.trim().split(/[ \t]+/).filter((word) => word !== '').map(Number);
     const span = Math.max(1, most - least + 1);

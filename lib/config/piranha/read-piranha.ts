@@ -8,7 +8,7 @@ import type { ConfigHost } from '../config-host.ts';
 import { Diagnostics, type Place } from '../diagnostics.ts';
 import { readAddress } from '../keepalived/addresses.ts';
 import { BLOCKS, GLOBAL, type Directives, type Kind } from './directives.ts';
-import { finishVirtual } from './finish-virtual.ts';
+import { finishVirtual, nannyCommand } from './finish-virtual.ts';
 
 export interface Value { readonly text: string; readonly place: Place }
 
@@ -56,6 +56,13 @@ export function readPiranha(path: string, host: ConfigHost): DesiredConfiguratio
       ...root.blocks.filter(({ kind }) => kind === 'failover').map(({ name, place, values }) => ({ name: `failover ${name}`, file: place.file, line: place.line, body: Object.fromEntries([...values].map(([word, value]) => [word, value.text])) })),
     ],
   };
+}
+
+/** The nannies lvsd would start for a file, one command line (as words) for each active server of each active service. */
+export function nannyCommands(path: string, host: ConfigHost): string[][] {
+  const root = readBlocks(host.readFile(path) ?? '', path, host, new Diagnostics());
+  const active = (block: Block): boolean => block.text('active') === '1' && block.text('address') !== null;
+  return root.blocks.filter((block) => block.kind === 'virtual' && active(block)).flatMap((virtual) => virtual.blocks.filter(active).map((server) => nannyCommand(server, virtual, root)));
 }
 
 function readBlocks(text: string, path: string, host: ConfigHost, diagnostics: Diagnostics): Block {

@@ -1,0 +1,148 @@
+/** server lines: place, weight and the check that goes with them. */
+import { IPIP_TUNNEL } from '../../model/destination.ts';
+import type { DesiredDestination } from '../../model/desired-configuration.ts';
+import type { CheckKind, HealthCheck } from '../../model/health-check.ts';
+import type { ConfigHost } from '../config-host.ts';
+import type { Diagnostics, Place } from '../diagnostics.ts';
+import { readAddress } from '../keepalived/addresses.ts';
+import { SERVER_LOST, SERVER_NEEDLESS, SERVER_PATH_LOST, SERVER_READ } from './keywords.ts';
+import { timeSec } from './lines.ts';
+import type { Proxy, ServerLine } from './proxy.ts';
+
+const MOST_WEIGHT = 256;
+const DEFAULT_INTERVAL_SEC = 2;
+const DEFAULT_RISE = 2;
+const DEFAULT_FALL = 3;
+const LOGIN_CHECKS: Readonly<Record<string, string>> = { 'mysql-check': 'mysql', 'pgsql-check': 'pgsql', 'ldap-check': 'ldap' };
+
+export interface FinishedServer { readonly name: string; readonly place: Place; readonly backup: boolean; readonly desired: DesiredDestination }
+
+/** `servicePort` 0: the service has several ports and each server uses the one it is called on. */
+export function finishServer(line: ServerLine, backend: Proxy, family: 4 | 6, servicePort: number, host: ConfigHost, diagnostics: Diagnostics): FinishedServer[] {
+  const [name = '', target = ''] = line.words;
+  const settings = readSettings(line, diagnostics);
+  const [, hostText = target, portText] = /^(.*?)(?::([+-]?\d{0,5}))?$/.exec(target.replace(/^(ipv4|ipv6)@/, '')) ?? [];
+  const plain = hostText.replace(/^\[(.*)\]$/, '$1');
+  const address = readAddress(plain)?.address ?? (/^[/@]/.test(plain) ? null : host.addressOf(plain, family));
+  if (address === null) {
+    diagnostics.warn(line.place, `server ${backend.name}/${name}: could not resolve address "${plain}"`, 'the server is left out', plain);
+    return [];
+  }
+  if (address.includes(':') !== (family === 6)) {
+    diagnostics.warn(line.place, `server ${backend.name}/${name}: ${address} is of another address family than the listener`, 'the server is left out: only a proxy joins families', plain);
+    return [];
+  }
+  const port = serverPort(portText ?? '', servicePort);
+  if (port === null) {
+    diagnostics.warn(line.place, `server ${backend.name}/${name}: no port "${portText}" for this listener`, 'the server is left out', portText ?? name);
+    return [];
+  }
+  const weight = number(settings, 'weight', 1);
+  if (weight > MOST_WEIGHT) diagnostics.error(line.place, `server ${name}: weight ${weight} is outside [0, ${MOST_WEIGHT}]`, 'HAProxy refuses the file; taken as it is', String(weight));
+  const upperThreshold = number(settings, 'maxconn', 0);
+  if (upperThreshold > 0) diagnostics.note(line.place, `server ${name}: maxconn ${upperThreshold} is an upper threshold here`, 'connections above it go elsewhere or are refused; there is no queue', 'maxconn');
+  return [{
+    name, place: line.place, backup: settings.has('backup') && !settings.has('no-backup'),
+    desired: {
+      destination: { address, port, method: 'masq', tunnel: IPIP_TUNNEL, weight, upperThreshold, lowerThreshold: 0 },
+      checks: settings.has('check') && !settings.has('no-check') ? [healthCheck(settings, backend, address, port === 0 ? servicePort : port)] : [],
+      inhibitOnFailure: false, notifyUp: null, notifyDown: null, slowStart: settings.has('slowstart'), loadMonitor: null, disabled: settings.has('disabled') && !settings.has('enabled'), smtpAlert: false, startsUp: true,
+    },
+  }];
+}
+
+/** Absent: as the listener; "+N", "-N": beside it. */
+function serverPort(text: string, servicePort: number): number | null {
+  if (text === '' || text === '+0' || text === '-0') return servicePort;
+  if (/^\d+$/.test(text)) return Number(text) <= 65_535 ? Number(text) : null;
+  const port = servicePort + Number(text);
+  return servicePort > 0 && port > 0 && port <= 65_535 ? port : null;
+}
+
+function readSettings({ words, defaults, place }: ServerLine, diagnostics: Diagnostics): Map<string, string> {
+  const settings = new Map<string, string>();
+  const known = { ...SERVER_READ, ...SERVER_NEEDLESS, ...SERVER_LOST };
+  for (const list of [defaults, words.slice(2)]) {
+    for (let n = 0; n < list.length; n++) {
+      const word = list[n]!;
+      const values = Object.hasOwn(known, word) ? known[word]! : null;
+      if (values === null) diagnostics.error(place, `unknown server parameter "${word}"`, 'HAProxy refuses the file; ignored', word, Object.keys(known));
+      else {
+        settings.set(word, values === 0 ? '' : list[n + 1] ?? '');
+        if (Object.hasOwn(SERVER_LOST, word) || SERVER_PATH_LOST.includes(word)) diagnostics.warn(place, `server ${words[0]}: ${word} needs a proxy`, 'not carried over', word);
+        n += values;
+      }
+    }
+  }
+  return settings;
+}
+
+function healthCheck(settings: ReadonlyMap<string, string>, backend: Proxy, address: string, port: number): HealthCheck {
+  const intervalSec = timeSec(settings.get('inter')) ?? DEFAULT_INTERVAL_SEC;
+  const connectSec = backend.timeoutsSec['connect'];
+  const checkSec = backend.timeoutsSec['check'] ?? 0;
+  const steps = backend.checkOption?.name === 'tcp-check' ? backend.checkSteps.map(({ words }) => words) : [];
+  const connectPort = steps.flatMap((words) => (words[0] === 'connect' && words.includes('port') ? [Number(words[words.indexOf('port') + 1])] : []))[0];
+  return {
+    name: backend.checkOption?.name ?? 'check',
+    timing: {
+      intervalSec, timeoutSec: Math.min(connectSec ?? intervalSec, intervalSec) + checkSec, retries: Math.max(0, number(settings, 'fall', DEFAULT_FALL) - 1),
+      delayBeforeRetrySec: timeSec(settings.get('fastinter')) ?? intervalSec, rise: Math.max(1, number(settings, 'rise', DEFAULT_RISE)), warmupSec: intervalSec, alpha: false, reentrySec: 0,
+    },
+    target: { address: readAddress(settings.get('addr') ?? '')?.address ?? address, port: number(settings, 'port', connectPort ?? port) },
+    check: checkKind(backend, steps, settings.has('check-ssl') || (settings.has('ssl') && !settings.has('no-check-ssl'))),
+  };
+}
+
+function checkKind(backend: Proxy, steps: readonly (readonly string[])[], tls: boolean): CheckKind {
+  const { checkOption } = backend;
+  const name = checkOption?.name ?? '';
+  if (Object.hasOwn(LOGIN_CHECKS, name)) return { kind: 'login', service: LOGIN_CHECKS[name]!, login: checkOption!.words[1] ?? '', password: '', request: '', receive: '', database: '' };
+  switch (name) {
+    case 'tcp-check': return tcpCheck(steps, tls);
+    case 'httpchk': return httpCheck(backend, tls);
+    case 'smtpchk': return { kind: 'smtp', helo: checkOption!.words[1] ?? 'localhost' };
+    case 'redis-check': return { kind: 'send-expect', send: '*1\r\n$4\r\nPING\r\n', expect: '+PONG', match: 'prefix', udp: false };
+    case 'external-check': return { kind: 'exec', command: backend.externalCommand ?? '', dynamicWeight: false };
+    default: return { kind: 'tcp' };
+  }
+}
+
+/** What is sent until something is expected, and the first thing that is. */
+function tcpCheck(steps: readonly (readonly string[])[], tls: boolean): CheckKind {
+  const expectAt = steps.findIndex(([word]) => word === 'expect');
+  const send = steps.slice(0, expectAt < 0 ? steps.length : expectAt)
+    .map(([word, value = '']) => (word === 'send' || word === 'send-lf' ? value : word === 'send-binary' ? Buffer.from(value, 'hex').toString('latin1') : '')).join('');
+  const expected = (steps[expectAt] ?? []).slice(1).filter((word) => word !== '!');
+  const [kind = '', value = ''] = expected;
+  if (send === '' && expectAt < 0) return { kind: 'tcp' };
+  return { kind: 'send-expect', send, expect: value, match: expectAt < 0 ? 'any' : 'regex', udp: false, ...(tls ? { tls } : {}), ...(kind.startsWith('r') ? {} : { expect: value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') }) };
+}
+
+function httpCheck({ checkOption, httpCheck: lines }: Proxy, tls: boolean): CheckKind {
+  const words = checkOption!.words;
+  const send = lines.find(({ words: [word] }) => word === 'send')?.words ?? [];
+  const named = (word: string): string | null => (send.includes(word) ? send[send.indexOf(word) + 1] ?? null : null);
+  const method = named('meth') ?? (words.length > 1 ? words[0]! : 'OPTIONS');
+  const path = named('uri') ?? (words.length > 1 ? words[1]! : words[0] ?? '/');
+  const host = send.includes('hdr') && send[send.indexOf('hdr') + 1]?.toLowerCase() === 'host' ? send[send.indexOf('hdr') + 2] ?? null : null;
+  const expect = lines.find(({ words: [word] }) => word === 'expect')?.words ?? [];
+  const status = expect[1] === 'status' ? statusRanges(expect[2] ?? '') : [[200, 399] as const];
+  return {
+    kind: 'http', tls, method: method === 'HEAD' || method === 'OPTIONS' ? 'HEAD' : 'GET', version: (named('ver') ?? words[2] ?? '').endsWith('1.1') ? '1.1' : '1.0', sni: host, verify: false, fastRecovery: true, userAgent: '',
+    urls: [{ path, statusCodes: status, ...(host === null ? {} : { virtualHost: host }), ...(expect[1] === 'rstring' || expect[1] === 'string' ? { regex: expect[2] ?? '' } : {}) }],
+  };
+}
+
+function statusRanges(text: string): (readonly [number, number])[] {
+  const ranges = text.split(',').flatMap((part) => {
+    const [, low, high] = /^(\d{3})(?:-(\d{3}))?$/.exec(part) ?? [];
+    return low === undefined ? [] : [[Number(low), Number(high ?? low)] as const];
+  });
+  return ranges.length > 0 ? ranges : [[200, 399]];
+}
+
+function number(settings: ReadonlyMap<string, string>, word: string, otherwise: number): number {
+  const text = settings.get(word) ?? '';
+  return /^\d{1,9}$/.test(text) ? Number(text) : otherwise;
+}

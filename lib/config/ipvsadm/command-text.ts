@@ -1,0 +1,29 @@
+/** Commands as one would type them to ipvsadm, in numbers. */
+import type { ControlCommand } from '../../model/control-command.ts';
+import type { ServiceId } from '../../model/virtual-service.ts';
+import { numericPlace } from '../rules.ts';
+import { destinationRule, serviceOption, serviceRule } from './save-form.ts';
+
+/** Null for commands that ipvsadm has no words for. */
+export function commandText(command: ControlCommand): string | null {
+  switch (command.op) {
+    case 'addService': return serviceRule(command.service, option(command.service.id));
+    case 'editService': return serviceRule(command.service, option(command.service.id)).replace(/^-A/, '-E');
+    case 'deleteService': return `-D ${option(command.id)}`;
+    case 'addDestination':
+    case 'editDestination': {
+      const { upperThreshold, lowerThreshold, address, port } = command.destination;
+      const rule = destinationRule(option(command.id), command.destination, numericPlace(address, port)).replace(/^-a/, command.op === 'addDestination' ? '-a' : '-e');
+      return `${rule}${upperThreshold > 0 ? ` -x ${upperThreshold}` : ''}${lowerThreshold > 0 ? ` -y ${lowerThreshold}` : ''}`;
+    }
+    case 'deleteDestination': return `-d ${option(command.id)} -r ${numericPlace(command.address, command.port)}`;
+    case 'flush': return '-C';
+    case 'timeouts': return `--set ${command.timeouts.tcp} ${command.timeouts.tcpFin} ${command.timeouts.udp}`;
+    case 'zero': return `-Z${command.id === null ? '' : ` ${option(command.id)}`}`;
+    default: return null;
+  }
+}
+
+function option(id: ServiceId): string {
+  return serviceOption(id, id.kind === 'fwmark' ? String(id.fwmark) : numericPlace(id.address, id.port));
+}
