@@ -8,6 +8,7 @@
  *   node cli/bootstrap.mjs --test [FILE-PART...]    build, then every compiled test whose path contains one of the parts
  *   node cli/bootstrap.mjs --demo [ARG...]          build, then `tsipvs lab demo --mode all ARG...`
  *   node cli/bootstrap.mjs --golden DIR... [ARG...]  build if nothing is built yet, then play recordings of the real director
+ *   node cli/bootstrap.mjs --oracle | --bench | --bench-core [ARG...]     likewise: the differential test, the live bench, the core's bench
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -32,16 +33,22 @@ const BUNDLES = [
   ['cli/tsipvs.ts', 'tsipvs.js', true],
   ['cli/tsipvsadm.ts', 'tsipvsadm.js', true],
   ['cli/tsipvsd.ts', 'tsipvsd.js', true],
+  ['cli/tsgenhash.ts', 'tsgenhash.js', true],
   ['lib/dataplane/worker.ts', 'worker.js', false],
 ];
 
 /** Names on PATH for those who put dist/bin there: the programs without .js, and ipvsadm itself. */
 const LINKS = [
   ['tsipvs', 'tsipvs.js'], ['tsipvsadm', 'tsipvsadm.js'], ['tsipvsd', 'tsipvsd.js'],
+  ['tsgenhash', 'tsgenhash.js'], ['genhash', 'tsgenhash.js'],
   ['ipvsadm', 'tsipvsadm.js'], ['ipvsadm-save', 'tsipvsadm.js'], ['ipvsadm-restore', 'tsipvsadm.js'],
 ];
 
-const MODES = { '--build': build, '--test': test, '--demo': demo, '--golden': golden };
+const MODES = {
+  '--build': build, '--test': test, '--demo': demo,
+  '--golden': builtProgram('test/support/golden-cli.js'), '--oracle': builtProgram('test/oracle/run.js'),
+  '--bench': builtProgram('bench/system/run.js'), '--bench-core': builtProgram('bench/path/run.js'),
+};
 
 const [mode, ...rest] = process.argv.slice(2);
 const run = MODES[mode];
@@ -67,10 +74,13 @@ async function build(args, needs = []) {
   return 0;
 }
 
-async function golden(args) {
-  const player = join(ROOT, 'dist/test/support/golden-cli.js');
-  if (!existsSync(player)) await build([]);
-  return spawnSync(process.execPath, [player, ...args], { stdio: 'inherit' }).status ?? 1;
+/** A mode that runs one compiled program with the given arguments, after building if nothing is built yet. */
+function builtProgram(path) {
+  return async (args) => {
+    const program = join(ROOT, 'dist', path);
+    if (!existsSync(program)) await build([]);
+    return spawnSync(process.execPath, [program, ...args], { stdio: 'inherit' }).status ?? 1;
+  };
 }
 
 async function test(filters) {
