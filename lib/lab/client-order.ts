@@ -15,6 +15,8 @@ export interface ClientOrder {
   /** echo: how long to keep talking on the connections, and the pause between two messages of one connection. */
   readonly durationMs?: number;
   readonly intervalMs?: number;
+  /** echo: a file that is made once every connection was greeted by its server. */
+  readonly readyFile?: string;
 }
 
 export interface ClientResult {

@@ -4,6 +4,7 @@
  * Orders are carried out side by side; prints one JSON line. Every request is bounded in time; one that fails is counted with its reason, never retried.
  */
 import { createSocket } from 'node:dgram';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createHash } from 'node:crypto';
 import { get, request } from 'node:http';
@@ -79,7 +80,7 @@ function upload(order: ClientOrder): Promise<{ server: string; sha256: string; b
 }
 
 /** One long connection: every message must come back whole and in order. Resolves with the server and what broke, if anything. */
-function echoConnection(order: ClientOrder): Promise<{ server: string; broken: string | null; messages: number }> {
+function echoConnection(order: ClientOrder, greeted: () => void): Promise<{ server: string; broken: string | null; messages: number }> {
   return new Promise((resolve) => {
     const socket = connect(order.port, order.address);
     let server = '', received = '', expected = '', sent = 0, timer: NodeJS.Timeout | undefined;
@@ -92,8 +93,8 @@ function echoConnection(order: ClientOrder): Promise<{ server: string; broken: s
       resolve({ server: server || 'nobody', broken, messages: sent });
     };
     const durationMs = order.durationMs ?? 2_000;
-    const limit = setTimeout(() => end(received === expected ? null : 'UNANSWERED'), durationMs + (order.timeoutMs ?? DEFAULT_TIMEOUT_MS));
-    const stopAt = Date.now() + durationMs;
+    let limit = setTimeout(() => end('UNANSWERED'), order.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    let stopAt = 0;
     socket.setNoDelay(true);
     socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
     socket.on('close', () => end('CLOSED'));
@@ -102,6 +103,10 @@ function echoConnection(order: ClientOrder): Promise<{ server: string; broken: s
       if (server === '') {
         server = text.slice(0, text.indexOf('\n'));
         text = text.slice(server.length + 1);
+        stopAt = Date.now() + durationMs;
+        clearTimeout(limit);
+        limit = setTimeout(() => end(received === expected ? null : 'UNANSWERED'), durationMs + (order.timeoutMs ?? DEFAULT_TIMEOUT_MS));
+        greeted();
         timer = setInterval(() => {
           if (Date.now() >= stopAt) { if (received === expected) end(null); return; }
           const message = `message ${sent++};`;
@@ -136,9 +141,10 @@ async function carryOut(order: ClientOrder): Promise<ClientResult> {
     } catch (error) { fail(error as NodeJS.ErrnoException); }
   } else if (order.kind === 'echo') {
     const brokenByServer: Record<string, number> = {};
-    let messages = 0;
+    let messages = 0, waiting = order.count;
+    const greeted = (): void => { if (--waiting === 0 && order.readyFile !== undefined) writeFileSync(order.readyFile, ''); };
     await inParallel(order.count, order.count, async () => {
-      const result = await echoConnection(order);
+      const result = await echoConnection(order, greeted);
       count(answers, result.server);
       messages += result.messages;
       if (result.broken !== null) { count(failures, result.broken); count(brokenByServer, result.server); }

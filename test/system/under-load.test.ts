@@ -1,6 +1,9 @@
 import t from 'tap';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endpoint } from '../../lib/lab/demo.ts';
+import { labDirectory } from '../../lib/lab/lab-state.ts';
 import { ECHO_PORT } from '../../lib/lab/topology.ts';
 import { FULL, labCase, SKIP } from './lab-case.ts';
 
@@ -17,17 +20,18 @@ for (const mode of ['nat', 'dr', 'tun'] as const) {
       for (const n of [0, 1, 2]) await lab.command(['-a', ...virtual, ...real(n), method]);
 
       const durationMs = FULL ? 20_000 : 4_000;
-      const load = lab.send({ kind: 'echo', address: vip4, port: ECHO_PORT, count: 30, durationMs, intervalMs: 20 });
+      const readyFile = join(labDirectory(lab.topology.prefix), 'load-ready');
+      const load = lab.send({ kind: 'echo', address: vip4, port: ECHO_PORT, count: 30, durationMs, intervalMs: 20, readyFile });
+      for (let waits = 0; !existsSync(readyFile) && waits < 500; waits++) await sleep(20);
       const started = Date.now();
-      await sleep(700);
       await lab.run('rs3', ['ip', 'link', 'set', 'eth0', 'down']);
-      while (Date.now() - started < durationMs - 2_000) {
+      do {
         await lab.command(['-d', ...virtual, ...real(2)], { mayFail: true });
         await lab.command(['-e', ...virtual, ...real(0), method, '-w', '5']);
         await lab.command(['-d', ...virtual, ...real(1)]);
         await lab.command(['-a', ...virtual, ...real(1), method, '-w', '0']);
         await lab.command(['-e', ...virtual, ...real(1), method, '-w', '1']);
-      }
+      } while (Date.now() - started < durationMs - 1_000);
       const { answers, brokenByServer } = await load;
       t.same(answers, { rs1: 10, rs2: 10, rs3: 10 }, 'the connections were spread');
       t.same(brokenByServer, { rs3: 10 }, 'only those of the dead server broke');
