@@ -1,0 +1,62 @@
+import t from 'tap';
+import { memoryHost, type ConfigHost } from '../../../lib/config/config-host.ts';
+import { readLdirectord } from '../../../lib/config/ldirectord/read-ldirectord.ts';
+import { refusals } from '../../../lib/config/read-configuration.ts';
+import type { DesiredConfiguration } from '../../../lib/model/desired-configuration.ts';
+import { recordedDump, recordedFiles, recordedText, startTable } from '../recorded.ts';
+
+/** Names that the recording machine resolved. */
+const HOSTS: Readonly<Record<string, string>> = { sql01: '192.168.10.1', sql02: '192.168.10.2', sql03: '192.168.10.3' };
+/** Recorded before ldirectord had set up everything: only what stands there is compared. */
+const RECORDED_EARLY = ['deb-block-03.cf', 'ldmgr-mariadb.cf'];
+/** Recorded while servers were entered with their weight before they are set to 0. */
+const RECORDED_BETWEEN = 'pacemaker-1.0.cf';
+
+const host = (files: Readonly<Record<string, string>>): ConfigHost => memoryHost(files, { addressOf: (name) => HOSTS[name] ?? null });
+const read = (text: string): DesiredConfiguration => readLdirectord('x.cf', host({ 'x.cf': text }));
+
+for (const [name, text] of Object.entries(recordedFiles('ldirectord'))) {
+  const recorded = recordedDump('ldirectord', name, '.rules')?.split('\n');
+  if (recorded === undefined) continue;
+  t.test(`the start table of ${name} is ldirectord's`, async (t) => {
+    const table = startTable(readLdirectord(name, host({ [name]: text })));
+    if (RECORDED_EARLY.includes(name)) t.same(table.filter((line) => recorded.includes(line)), recorded);
+    else if (name === RECORDED_BETWEEN) t.same(recorded.map((line) => table.includes(line.replace(/6\.3:80 -g -w 1$/, '6.3:80 -g -w 0'))), recorded.map(() => true));
+    else t.same(table, recorded);
+  });
+}
+
+t.test('files that ldirectord refuses are refused, at the same line', async (t) => {
+  const files = recordedFiles('ldirectord');
+  for (const row of recordedText('ldirectord/RESULTS.tsv').trim().split('\n').slice(1)) {
+    const [name = '', exit = '', , , message = ''] = row.split('\t');
+    const refused = refusals(readLdirectord(name, host({ [name]: files[name]! })), false);
+    const line = /at line (\d+)/.exec(message)?.[1];
+    // Exit 2 without a message: a Perl module was missing when checks began.
+    t.equal(refused[0]?.line, line === undefined ? undefined : Number(line), `${name}: exit ${exit}`);
+  }
+});
+
+t.test('one mistake a file: refused where ldirectord refuses it', async (t) => {
+  for (const part of recordedText('ldirectord/bad-configs.txt').split(/^--- /m).slice(1)) {
+    const [text = '', ...messages] = part.split('\n');
+    const refused = refusals(read(text.replaceAll('\\n', '\n').replaceAll('\\t', '\t')), false);
+    t.equal(refused.length > 0, messages.includes('rc=2'), text);
+    const line = /at line (\d+)/.exec(part)?.[1];
+    if (line !== undefined) t.equal(refused[0]!.line, Number(line), text);
+  }
+});
+
+t.test('ldirectord is silent where this one warns', async (t) => {
+  const mark = read('virtual=10.0.0.1\n\treal=10.1.0.1:80 gate\n');
+  t.same(startTable(mark), ['-A -f 10 -s wrr', '-a -f 10 -r 10.1.0.1:0 -g -w 0']);
+  t.match(mark.diagnostics, [{ severity: 'warning', line: 1, column: 9, message: /no port/ }]);
+  t.match(read('virtual=10.0.0.1:80\n\treal=10.1.0.1:80 gate\n\tscheduler=nosuch\n').diagnostics, [{ severity: 'warning', line: 3, message: /unknown scheduler/ }]);
+});
+
+t.test('timers, thresholds, ranges and requests of a server', async (t) => {
+  const { services: [service] } = read('checkinterval=7s\nchecktimeout=3\nquiescent=no\nvirtual=10.0.0.1:80\n    real=10.1.0.1->10.1.0.2:8080 masq 4 "/a", "b" <l:5> <u:9>\n    failurecount=3\n    request="c"\n    receive="d"\n    service=http\n');
+  t.same(service!.destinations.map(({ destination: { address, port, weight, lowerThreshold, upperThreshold } }) => [address, port, weight, lowerThreshold, upperThreshold]), [['10.1.0.1', 8080, 4, 5, 9], ['10.1.0.2', 8080, 4, 5, 9]]);
+  t.match(service!.destinations[0]!.checks, [{ timing: { intervalSec: 7, timeoutSec: 3, retries: 2 }, check: { kind: 'http', urls: [{ path: '/a', regex: 'b' }] }, target: { port: 8080 } }]);
+  t.equal(service!.policy.onFailure, 'remove');
+});
