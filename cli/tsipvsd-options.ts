@@ -17,6 +17,7 @@ export interface DaemonCommandLine {
   readonly socket: string;
   readonly socketGroup: string | null;
   readonly rules: string | null;
+  readonly config: string | null;
   readonly saveOnExit: boolean;
   readonly metrics: MetricsAddress | null;
   readonly logLevel: LogLevel;
@@ -38,6 +39,7 @@ export async function parseDaemonOptions(argv: readonly string[], environment: R
     .option('socket', { type: 'string', default: environment['TSIPVS_SOCKET'] || DEFAULT_SOCKET, requiresArg: true, describe: 'Control socket; TSIPVS_SOCKET sets it too' })
     .option('socket-group', { type: 'string', requiresArg: true, describe: 'Group that may use the control socket' })
     .option('rules', { type: 'string', requiresArg: true, describe: 'Rules to load before the first packet (tsipvsadm -S form); read again on SIGHUP' })
+    .option('config', { type: 'string', requiresArg: true, describe: 'Services with health checks, as keepalived.conf, ldirectord.cf, lvs.cf, haproxy.cfg or YAML; read again on SIGHUP' })
     .option('save-on-exit', { type: 'boolean', default: false, describe: 'Write the rules back to the --rules file when ending' })
     .option('metrics', { type: 'string', requiresArg: true, describe: 'Serve Prometheus metrics at [ADDR:]PORT (127.0.0.1 if only a port is given)' })
     .option('log-level', { choices: LOG_LEVELS, default: 'info' as LogLevel, requiresArg: true, describe: 'Least important level to log' })
@@ -57,11 +59,12 @@ export async function parseDaemonOptions(argv: readonly string[], environment: R
   });
   if (shown) return null;
   for (const [name, value] of Object.entries(parsed)) if (Array.isArray(value) && name !== 'interface' && name !== '_') throw new UsageError(`--${name} is given more than once`);
-  const { rules } = parsed;
+  const { rules, config } = parsed;
+  if (config !== undefined && rules !== undefined) throw new UsageError('--config and --rules both say which services there are: give one of them');
   if (parsed.saveOnExit && rules === undefined) throw new UsageError('--save-on-exit needs --rules FILE to save to');
   return {
     interfaces: [...new Set(parsed.interface ?? [])], device: parsed.device, socket: parsed.socket, socketGroup: parsed.socketGroup ?? null,
-    rules: rules ?? null, saveOnExit: parsed.saveOnExit, metrics: metricsAddress(parsed.metrics), logLevel: parsed.logLevel, jsonLogs: parsed.jsonLogs,
+    rules: rules ?? null, config: config ?? null, saveOnExit: parsed.saveOnExit, metrics: metricsAddress(parsed.metrics), logLevel: parsed.logLevel, jsonLogs: parsed.jsonLogs,
     maxConnections: connectionLimit(parsed.maxConnections), ownVips: parsed.ownVips,
   };
 }

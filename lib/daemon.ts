@@ -3,6 +3,7 @@
  * checked before packets are touched (rules file, socket, metrics address); requests that come early wait until the first rules are
  * applied; and whatever was taken is given back on any failure.
  */
+import { readConfigurationFile } from './configuration-file.ts';
 import type { ApiMethod } from './control/api/message.ts';
 import { ApiServer, type ApiHandlers } from './control/api/server.ts';
 import type { Log } from './control/log.ts';
@@ -10,6 +11,7 @@ import { reconcile } from './control/reconcile.ts';
 import { Director, type DirectorOptions } from './director.ts';
 import { MetricsServer, type MetricsAddress } from './metrics/http.ts';
 import type { ControlCommand } from './model/control-command.ts';
+import type { DesiredConfiguration } from './model/desired-configuration.ts';
 import { LvsError } from './model/errors.ts';
 import type { NetworkState } from './model/network-state.ts';
 import { readRulesFile, writeRulesFile, type RulesFile } from './rules-file.ts';
@@ -18,6 +20,8 @@ export interface DaemonOptions extends DirectorOptions {
   readonly socket: string;
   readonly socketGroup: string | null;
   readonly rules: string | null;
+  /** Services with their checks, in any format; not together with rules. */
+  readonly config: string | null;
   readonly saveOnExit: boolean;
   readonly metrics: MetricsAddress | null;
 }
@@ -34,6 +38,8 @@ export class Daemon {
   #metrics: MetricsServer | null = null;
   #director: Director | null = null;
   #metricsPort = 0;
+  /** Warnings of the configuration that runs, without their lines, which move. */
+  #mistakes: readonly string[] = [];
   #open!: (director: Director) => void;
   /** What early requests wait for. */
   readonly #ready = new Promise<Director>((resolve) => (this.#open = resolve));
@@ -70,9 +76,9 @@ export class Daemon {
     ].join('; ');
   }
 
-  /** Read the rules again and apply what differs. A file that is wrong changes nothing. */
+  /** Read the rules or the configuration again and apply what differs. A file that is wrong changes nothing. */
   reload(): Promise<void> {
-    this.#reloading = this.#reloading.then(() => this.#reload()).catch((error: Error) => this.#log.error(`rules not read again: ${error.message}`));
+    this.#reloading = this.#reloading.then(() => this.#reload()).catch((error: Error) => this.#log.error(`${this.#options.config === null ? 'rules' : 'configuration'} not read again: ${error.message}`));
     return this.#reloading;
   }
 
@@ -87,13 +93,18 @@ export class Daemon {
   }
 
   async #start(): Promise<void> {
-    const { rules, metrics, socket, socketGroup } = this.#options;
+    const { rules, config, metrics, socket, socketGroup, log } = this.#options;
     if (rules !== null) await this.#readRules(rules, null);
+    const configuration = config === null ? null : await readConfigurationFile(config, log);
     await this.#server.listen(socket, { group: socketGroup ?? undefined });
     if (metrics !== null) await this.#serveMetrics(metrics);
     const director = await Director.start(this.#options);
     this.#director = director;
     if (rules !== null) await applyAll(director, (await this.#readRules(rules, director.network)).commands);
+    if (configuration !== null) {
+      await director.health.use(configuration, config!);
+      this.#mistakes = warningsOf(configuration);
+    }
     this.#open(director);
   }
 
@@ -105,16 +116,33 @@ export class Daemon {
   }
 
   async #reload(): Promise<void> {
-    const { rules } = this.#options;
+    const { rules, config } = this.#options;
     const director = await this.#ready;
+    if (config !== null) {
+      await this.#reloadConfiguration(director, config);
+      return;
+    }
     if (rules === null) {
-      this.#log.warn('nothing to read again: started without --rules');
+      this.#log.warn('nothing to read again: started without --rules and --config');
       return;
     }
     const { table } = await this.#readRules(rules, director.network);
     const commands = reconcile(director.table.services(), table.services());
     await applyAll(director, commands);
     this.#log.info(`rules read again from ${rules}: ${commands.length} ${commands.length === 1 ? 'change' : 'changes'}`, { rules, changes: commands.length });
+  }
+
+  /** A file that lost services and gained mistakes was broken by an edit: what runs is better. */
+  async #reloadConfiguration(director: Director, path: string): Promise<void> {
+    const configuration = await readConfigurationFile(path, this.#log);
+    const lost = director.health.missingFrom(configuration);
+    const mistakes = warningsOf(configuration);
+    const [fresh] = mistakes.filter((mistake) => !this.#mistakes.includes(mistake));
+    if (lost.length > 0 && (fresh !== undefined || configuration.services.length === 0)) {
+      throw new LvsError('BadRequest', `${path} has ${fresh === undefined ? 'no services' : `a new mistake (${fresh})`} and would remove ${lost.join(', ')}: what runs is kept; start again if that is meant`);
+    }
+    await director.health.use(configuration, path);
+    this.#mistakes = mistakes;
   }
 
   #readRules(path: string, network: NetworkState | null): Promise<RulesFile> {
@@ -131,6 +159,10 @@ export class Daemon {
       (await (await this.#ready).controller.handlers[method](params, session)) as never;
     return Object.fromEntries((Object.keys(METHODS) as ApiMethod[]).map((method) => [method, handler(method)])) as unknown as ApiHandlers;
   }
+}
+
+function warningsOf({ diagnostics }: DesiredConfiguration): readonly string[] {
+  return diagnostics.filter(({ severity }) => severity === 'warning').map(({ message }) => message);
 }
 
 /** All or none. */

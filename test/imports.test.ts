@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lib/live-interfaces.ts': ['lib/model'],
   'lib/configured-mirror.ts': ['lib/model'],
   'lib/guard-linger.ts': ['lib/model'],
+  'lib/configuration-file.ts': ['lib/config', 'lib/control', 'lib/model'],
   'lib/rules-file.ts': ['lib/config', 'lib/control', 'lib/model'],
   'lib/package-version.ts': [],
   'lib/service-manager.ts': ['native-shims'],

@@ -12,7 +12,7 @@ export function healthText({ source, services, probes, foreignChanges }: HealthR
 function serviceBlock(service: ServiceHealth, results: boolean): string {
   const { name, ids, quorumUp, arithmetic, panic, sorryServer, servers } = service;
   const keys = ids.map(serviceKey).join(', ');
-  const lines = [`${quorumUp ? 'UP  ' : 'DOWN'} ${keys}${keys.includes(name) ? '' : ` (${name})`}`, `     ${arithmetic}${panic ? '; too few are left: health is ignored' : ''}`];
+  const lines = [`${quorumUp ? 'UP  ' : 'DOWN'} ${keys}${keys.includes(name) || name.startsWith('[') ? '' : ` (${name})`}`, `     ${arithmetic}${panic ? '; too few are left: health is ignored' : ''}`];
   for (const server of servers) lines.push(serverLine(server), ...server.checks.flatMap((check) => checkLines(check, results)));
   if (sorryServer !== null) lines.push(`  sorry server ${sorryServer.address}:${sorryServer.port}: ${sorryServer.inUse ? 'serves' : 'not needed'}`);
   return `${lines.join('\n')}\n`;

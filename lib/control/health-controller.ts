@@ -99,8 +99,14 @@ export class HealthController implements HealthApi {
     for (const service of next) this.#settle(service, isFirst ? 'starts' : 'configuration read again');
     this.#restartTimers();
     const removed = old.filter(({ desired }) => !next.some((service) => service.desired.ids.some((id) => desired.ids.some((other) => serviceKey(id) === serviceKey(other)))));
-    this.#emit({ kind: 'reload', service: '', server: null, state: null, message: `${source}: ${next.length} services, ${commands.length} changes${removed.length === 0 ? '' : `, ${removed.length} services removed`}` });
-    log.info(`configuration from ${source}: ${next.length} ${next.length === 1 ? 'service' : 'services'}, ${commands.length} ${commands.length === 1 ? 'change' : 'changes'}`, { source, changes: commands.length });
+    this.#emit({ kind: 'reload', service: '', server: null, state: null, message: `${source}: ${count(next.length, 'service')}, ${count(commands.length, 'change')}${removed.length === 0 ? '' : `, ${count(removed.length, 'service')} removed`}` });
+    log.info(`configuration from ${source}: ${count(next.length, 'service')}, ${count(commands.length, 'change')}`, { source, changes: commands.length });
+  }
+
+  /** Services that run and that this configuration does not have. */
+  missingFrom({ services }: Pick<DesiredConfiguration, 'services'>): string[] {
+    const wanted = new Set(services.flatMap(({ ids }) => ids.map(serviceKey)));
+    return [...this.#byKey.keys()].filter((key) => !wanted.has(key));
   }
 
   report(): HealthReport {
@@ -373,4 +379,8 @@ function describeCommand(command: ControlCommand): string {
     case 'deleteDestination': return `${destinationKey(command.address, command.port)} removed`;
     default: return command.op;
   }
+}
+
+function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`;
 }

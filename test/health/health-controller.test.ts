@@ -1,0 +1,195 @@
+/** The controller's own promises: administration over checks and reloads, reload by difference, repair, sharing, slow start, load. */
+import t from 'tap';
+import fc from 'fast-check';
+import { failed, PASSED } from '../../lib/health/checker.ts';
+import { NO_GLOBALS, PLAIN_POLICY, type DesiredDestination, type DesiredService } from '../../lib/model/desired-configuration.ts';
+import { IPIP_TUNNEL } from '../../lib/model/destination.ts';
+import type { HealthEvent } from '../../lib/model/health-state.ts';
+import type { ServiceId } from '../../lib/model/virtual-service.ts';
+import { TIMING } from './checker-cases.ts';
+import { HealthWorld } from './health-world.ts';
+
+const WEB: ServiceId = { kind: 'address', protocol: 'tcp', address: '192.0.2.10', port: 80 };
+
+function server(n: number, more: Partial<DesiredDestination> & { weight?: number } = {}): DesiredDestination {
+  const { weight = 1, ...rest } = more;
+  return {
+    destination: { address: `10.1.0.${n}`, port: 80, method: 'masq', tunnel: IPIP_TUNNEL, weight, upperThreshold: 0, lowerThreshold: 0 },
+    checks: [{ check: { kind: 'tcp' }, timing: TIMING, target: {}, name: 'TCP_CHECK' }], inhibitOnFailure: false, notifyUp: null, notifyDown: null, slowStart: false, loadMonitor: null, disabled: false,
+    smtpAlert: false, startsUp: true, ...rest,
+  };
+}
+
+function service(destinations: readonly DesiredDestination[], more: Partial<DesiredService> = {}): DesiredService {
+  const ids = more.ids ?? [WEB];
+  return {
+    ids, destinations, policy: PLAIN_POLICY, name: 'web',
+    service: { id: ids[0]!, scheduler: 'rr', schedFlags: 0, persistenceSec: 0, persistenceMask: '255.255.255.255', persistenceEngine: null, onePacket: false }, ...more,
+  };
+}
+
+/** Weights in the table: "1:3 2:0". */
+function weights(world: HealthWorld, id: ServiceId = WEB): string {
+  return (world.table.service(id)?.destinations ?? []).map(({ address, weight }) => `${address.slice(7)}:${weight}`).sort().join(' ');
+}
+
+function worldOf(down: Set<string>, options: ConstructorParameters<typeof HealthWorld>[1] = {}): HealthWorld {
+  return new HealthWorld((_check, { address }) => (down.has(address) ? failed('connection refused') : PASSED), { random: () => 0, ...options });
+}
+
+const use = (world: HealthWorld, ...services: DesiredService[]): Promise<void> => world.health.use({ services, globals: NO_GLOBALS }, 'test.conf');
+
+t.test('drain, disable, weight and forced states hold over checks and reloads', async (t) => {
+  const down = new Set<string>();
+  const world = worldOf(down);
+  await use(world, service([server(1, { weight: 3 }), server(2), server(3)]));
+  t.equal(weights(world), '1:3 2:1 3:1');
+  await world.health.administer({ id: WEB, address: '10.1.0.1', port: 80, state: 'drained' });
+  await world.health.administer({ id: WEB, address: '10.1.0.2', port: 80, weight: 9 });
+  await world.health.administer({ id: WEB, address: '10.1.0.3', port: 80, checks: 'up' });
+  t.equal(weights(world), '1:0 2:9 3:1');
+  down.add('10.1.0.1').add('10.1.0.2').add('10.1.0.3');
+  await world.advance(6);
+  t.equal(weights(world), '3:1', 'forced up stays whatever its check says');
+  down.clear();
+  await world.advance(6);
+  t.equal(weights(world), '1:0 2:9 3:1');
+  await use(world, service([server(1, { weight: 4 }), server(2, { weight: 4 }), server(3)]));
+  t.equal(weights(world), '1:0 2:9 3:1');
+  await world.health.administer({ id: WEB, address: '10.1.0.1', port: 80, state: 'enabled' });
+  await world.health.administer({ id: WEB, address: '10.1.0.2', port: 80, weight: null, state: 'disabled' });
+  t.equal(weights(world), '1:4 3:1');
+  await t.rejects(world.health.administer({ id: WEB, address: '10.1.0.8', port: 80, state: 'drained' }), { code: 'NoSuchDestination' });
+  await t.rejects(world.health.administer({ id: { ...WEB, port: 81 }, address: '10.1.0.1', port: 80, state: 'drained' }), { code: 'NoSuchService' });
+  t.same(world.problems, []);
+});
+
+t.test('a service that no file manages is drained and enabled by plain commands', async (t) => {
+  const world = worldOf(new Set());
+  const [{ destination }] = [server(1, { weight: 5 })];
+  await world.controller.call('apply', { commands: [{ op: 'addService', service: service([]).service }, { op: 'addDestination', id: WEB, destination }] });
+  const request = { id: WEB, address: '10.1.0.1', port: 80 };
+  for (const [state, wanted] of [['drained', '1:0'], ['disabled', ''], ['drained', '1:0'], ['enabled', '1:5'], ['disabled', ''], ['enabled', '1:5']] as const) {
+    t.match(await world.health.administer({ ...request, state }), { state });
+    t.equal(weights(world), wanted, state);
+  }
+  await world.health.administer({ ...request, weight: 7 });
+  t.equal(weights(world), '1:7');
+});
+
+t.test('reload touches what differs: a server that is down stays down, one that changed is edited, what left is removed', async (t) => {
+  const down = new Set(['10.1.0.1']);
+  const world = worldOf(down);
+  await use(world, service([server(1), server(2), server(3)]), service([server(1)], { ids: [{ ...WEB, port: 81 }] }));
+  await world.advance(1);
+  t.equal(weights(world), '2:1 3:1');
+  const slower = { ...TIMING, intervalSec: 60 };
+  world.link.edits.length = 0;
+  await use(world, service([server(1, { checks: [{ check: { kind: 'tcp' }, timing: slower, target: {}, name: 'TCP_CHECK' }] }), server(2), server(4, { startsUp: false, checks: [{ check: { kind: 'tcp' }, timing: { ...TIMING, alpha: true, warmupSec: 30 }, target: {}, name: 'TCP_CHECK' }] })]));
+  t.equal(weights(world), '2:1');
+  t.same(world.link.edits.map(({ op }) => op), ['deleteService', 'deleteDestination'], 'service 81 and server 3, nothing else');
+  await use(world, service([server(1), server(2)]));
+  t.same(world.link.edits.length, 2, 'nothing left to change');
+  await t.rejects(use(world, service([server(1)], { service: { ...service([]).service, scheduler: 'nonsense' } })), { code: 'NoScheduler' });
+  t.equal(weights(world), '2:1', 'a refused configuration changes nothing');
+  down.clear();
+  await world.advance(70);
+  t.equal(weights(world), '1:1 2:1');
+});
+
+t.test('changes of others in managed services are put right and told; other services are left alone', async (t) => {
+  const world = worldOf(new Set());
+  const events: HealthEvent[] = [];
+  world.health.subscribe((event) => void events.push(event));
+  await use(world, service([server(1), server(2)]));
+  const other = { ...service([]).service, id: { ...WEB, port: 8080 } };
+  await world.controller.call('apply', {
+    commands: [
+      { op: 'deleteDestination', id: WEB, address: '10.1.0.1', port: 80 }, { op: 'editDestination', id: WEB, destination: { ...server(2).destination, weight: 50 } },
+      { op: 'addDestination', id: WEB, destination: server(7).destination }, { op: 'addService', service: other },
+    ],
+  });
+  await world.advance(31);
+  t.equal(weights(world), '1:1 2:1');
+  t.ok(world.table.service(other.id));
+  t.match(events.filter(({ kind }) => kind === 'foreign'), [{ message: '10.1.0.7 80 removed, 10.1.0.1 80 put back, 10.1.0.2 80 restored to weight 1' }]);
+  t.match(world.health.report(), { foreignChanges: 3 });
+  await world.controller.call('apply', { commands: [{ op: 'flush' }] });
+  await world.advance(31);
+  t.equal(weights(world), '1:1 2:1');
+});
+
+t.test('slow start: a server that comes back begins with a 32nd and doubles every 20 s', async (t) => {
+  const down = new Set(['10.1.0.1']);
+  const world = worldOf(down);
+  await use(world, service([server(1, { weight: 64, slowStart: true }), server(2)]));
+  await world.advance(1);
+  t.equal(weights(world), '2:1');
+  down.clear();
+  await world.advance(6);
+  t.equal(weights(world), '1:2 2:1');
+  const seen: string[] = [];
+  for (let n = 0; n < 6; n++) {
+    await world.advance(20);
+    seen.push(weights(world));
+  }
+  t.same(seen, ['1:4 2:1', '1:8 2:1', '1:16 2:1', '1:32 2:1', '1:64 2:1', '1:64 2:1']);
+});
+
+t.test('load moves the weight of a server that is up', async (t) => {
+  let load: number | null = 0;
+  const world = worldOf(new Set(), { load: () => load });
+  await use(world, service([server(1, { weight: 8, loadMonitor: { kind: 'uptime', command: 'rsh', scale: 10 } })]));
+  await world.advance(21);
+  t.equal(weights(world), '1:12');
+  load = null;
+  await world.advance(20);
+  t.equal(weights(world), '1:12', 'an answer that is none changes nothing');
+  load = 5;
+  await world.advance(20);
+  t.equal(weights(world), '1:8');
+});
+
+t.test('the addresses of a group share one set of checks; two services with the same check share its probes', async (t) => {
+  const down = new Set<string>();
+  const world = worldOf(down);
+  const second = { ...WEB, address: '192.0.2.11' };
+  await use(world, service([server(1), server(2)], { ids: [WEB, second] }), service([server(1)], { ids: [{ ...WEB, port: 81 }] }));
+  t.match(world.health.report(), { probes: { monitors: 2 } });
+  down.add('10.1.0.1');
+  await world.advance(6);
+  t.same([WEB, second, { ...WEB, port: 81 }].map((id) => weights(world, id)), ['2:1', '2:1', '']);
+  t.same(world.lines.filter(({ kind }) => kind === 'FIFO').map(({ text }) => text), [
+    'VS [web]:0 UP', 'VS [192.0.2.10]:tcp:81 UP', 'RS [10.1.0.1]:tcp:80 [web]:0 DOWN', 'RS [10.1.0.1]:tcp:80 [192.0.2.10]:tcp:81 DOWN', 'VS [192.0.2.10]:tcp:81 DOWN',
+  ]);
+});
+
+t.test('drained is told when the last connection has ended', async (t) => {
+  const world = worldOf(new Set());
+  const events: HealthEvent[] = [];
+  world.health.subscribe((event) => void events.push(event));
+  await use(world, service([server(1), server(2)]));
+  await world.health.administer({ id: WEB, address: '10.1.0.1', port: 80, state: 'drained' });
+  await world.advance(5);
+  t.same(events.filter(({ kind }) => kind === 'drained' || kind === 'admin').map(({ kind, server: one }) => `${kind} ${one}`), ['admin 10.1.0.1 80', 'drained 10.1.0.1 80']);
+});
+
+t.test('random reloads and failures: a server that stays wanted and up is never taken out, and the table always ends as wanted', async () => {
+  const ups = fc.array(fc.boolean(), { minLength: 4, maxLength: 4 });
+  await fc.assert(fc.asyncProperty(fc.array(fc.tuple(ups, ups), { minLength: 1, maxLength: 6 }), async (rounds) => {
+    const down = new Set<string>();
+    const world = worldOf(down);
+    const steady = server(9, { weight: 2 });
+    await use(world, service([steady]));
+    for (const [wanted, up] of rounds) {
+      down.clear();
+      up.forEach((alive, n) => { if (!alive) down.add(`10.1.0.${n + 1}`); });
+      await use(world, service([...wanted.flatMap((has, n) => (has ? [server(n + 1)] : [])), steady]));
+      await world.advance(11);
+      const expected = [...wanted.flatMap((has, n) => (has && up[n] ? [`${n + 1}:1`] : [])), '9:2'].sort().join(' ');
+      if (weights(world) !== expected) throw new Error(`${weights(world)} is not ${expected}`);
+    }
+    const touched = world.link.edits.filter((edit) => (edit.op === 'deleteDestination' && edit.address === '10.1.0.9') || edit.op === 'deleteService');
+    if (touched.length > 0) throw new Error(`touched: ${JSON.stringify(touched)}`);
+  }), { numRuns: 30 });
+});
