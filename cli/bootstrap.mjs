@@ -218,7 +218,7 @@ function tapProgram() {
 
 /** Run the files; print one line a passing file, everything of a failing one, and each skipped test with its reason. */
 async function runTap(files) {
-  const child = spawn(process.execPath, [tapProgram(), 'run', '--reporter=tap', ...files], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [tapProgram(), 'run', '--reporter=tap', '--node-arg=--import=./test/support/plain-children.mjs', ...files], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
   const exit = new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
   let passed = 0;
   let failed = 0;
