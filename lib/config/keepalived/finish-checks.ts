@@ -23,7 +23,9 @@ export function finishChecks(checker: CheckerDraft, defaults: CheckDefaults): He
   const kind = finishKind(checker, defaults);
   const own: HealthCheck = { timing, target: finishTarget(checker.target, checker.kind, defaults), check: kind, name: checker.name };
   // NB: a host block without connect_timeout has none: the probe is over when it begins. keepalived's own defaults do not reach there.
-  return [own, ...checker.hosts.map((target, n): HealthCheck => ({ ...own, timing: { ...timing, timeoutSec: checker.hostTimeouts[n] ?? 0 }, target: finishTarget(target, checker.kind, defaults) }))];
+  // The block's own target counts beside hosts only if it says something about it.
+  const ownCounts = checker.hosts.length === 0 || checker.connectTimeoutSec !== null || Object.keys(checker.target).length > 0;
+  return [...(ownCounts ? [own] : []), ...checker.hosts.map((target, n): HealthCheck => ({ ...own, timing: { ...timing, timeoutSec: checker.hostTimeouts[n] ?? 0 }, target: finishTarget(target, checker.kind, defaults) }))];
 }
 
 export function startsDown(checker: CheckerDraft, defaults: CheckDefaults, host: ConfigHost): boolean {
