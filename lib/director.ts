@@ -61,7 +61,7 @@ export class Director {
     this.controller = new Controller({ table, link, info });
     this.health = new HealthController({
       table, api: this.controller, clock: hostClock, random: Math.random, readLoad, log, notifier: new HostNotifier((problem) => log.warn(problem)),
-      probe: (check, target, step, cancel) => runProbe(check, target, step, hostSockets, cancel),
+      probe: (check, target, step, controller) => runProbe(check, target, step, hostSockets, controller),
     });
     this.controller.useHealth(this.health);
   }

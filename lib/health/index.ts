@@ -26,27 +26,29 @@ export function stepsOf(check: CheckKind): number {
   return check.kind === 'http' ? Math.max(1, check.urls.length) : 1;
 }
 
-/** Never rejects. `cancel` aborts the probe early. */
-export async function runProbe({ check, timing, target: configured }: HealthCheck, target: ProbeTarget, step: number, sockets: ProbeSockets, cancel?: AbortSignal): Promise<ProbeOutcome> {
+/** A constant: what abort() makes by itself is an exception with a stack, which costs as much as a connection. */
+const OVER = new ProbeFailure('over');
+
+/** Never rejects. Whoever gives `controller` can end the probe early with it; it is aborted in any case when the probe is over. */
+export async function runProbe(
+  { check, timing, target: configured }: HealthCheck, target: ProbeTarget, step: number, sockets: ProbeSockets, controller: AbortController = new AbortController(),
+): Promise<ProbeOutcome> {
   if (configured.viaVip === true) return failed('probing the virtual address through a real server is not supported');
-  const deadline = new AbortController();
+  const { signal } = controller;
   let outstayed: NodeJS.Immediate | undefined;
   let give: (outcome: ProbeOutcome) => void = () => {};
   const late = new Promise<ProbeOutcome>((resolve) => (give = resolve));
-  const end = (): void => {
-    deadline.abort();
-    // The checker hears of it first, and may know better what was missing.
-    outstayed = setImmediate(() => give(failed(`no answer within ${timing.timeoutSec} s`)));
-  };
-  const timer = setTimeout(end, timing.timeoutSec * 1000);
-  cancel?.addEventListener('abort', end, { once: true });
+  // The checker hears of it first, and may know better what was missing.
+  const ended = (): void => void (outstayed = setImmediate(() => give(failed(`no answer within ${timing.timeoutSec} s`))));
+  signal.addEventListener('abort', ended, { once: true });
+  const timer = setTimeout(() => controller.abort(OVER), timing.timeoutSec * 1000);
   try {
-    return await Promise.race([probe(check, target, { signal: deadline.signal, step, sockets }), late]);
+    return await Promise.race([probe(check, target, { signal, step, sockets }), late]);
   } finally {
     clearTimeout(timer);
     clearImmediate(outstayed);
-    cancel?.removeEventListener('abort', end);
-    deadline.abort();
+    signal.removeEventListener('abort', ended);
+    controller.abort(OVER);
   }
 }
 

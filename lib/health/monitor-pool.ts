@@ -17,7 +17,7 @@ const STARTS_A_TURN = 256;
 /** Checkers of keepalived that walk their urls, also when it is only one. */
 const URL_WALKERS = ['HTTP_GET', 'SSL_GET'];
 
-export type RunProbe = (check: HealthCheck, target: ProbeTarget, step: number, cancel: AbortSignal) => Promise<ProbeOutcome>;
+export type RunProbe = (check: HealthCheck, target: ProbeTarget, step: number, controller: AbortController) => Promise<ProbeOutcome>;
 
 export interface MonitorPoolOptions {
   readonly clock: HealthClock;
@@ -42,7 +42,7 @@ interface Entry {
   readonly target: ProbeTarget;
   readonly monitor: Monitor;
   readonly listeners: Set<(change: MonitorChange) => void>;
-  cancel: AbortController | null;
+  probe: AbortController | null;
 }
 
 export class MonitorPool {
@@ -94,7 +94,7 @@ export class MonitorPool {
     const slot = this.#free.pop() ?? this.#slots.length;
     if (slot >= MAX_MONITORS) throw new RangeError(`more than ${MAX_MONITORS} health checks`);
     const monitor = new Monitor(monitorOptions(check), this.#options.clock.nowMs(), this.#options.random(), inherited);
-    const entry: Entry = { key, slot, check, target, monitor, listeners: new Set(), cancel: null };
+    const entry: Entry = { key, slot, check, target, monitor, listeners: new Set(), probe: null };
     this.#slots[slot] = entry;
     this.#byKey.set(key, entry);
     this.#arm(entry);
@@ -106,7 +106,7 @@ export class MonitorPool {
     this.#byKey.delete(entry.key);
     this.#slots[entry.slot] = undefined;
     this.#free.push(entry.slot);
-    entry.cancel?.abort();
+    entry.probe?.abort(null);
     entry.listeners.clear();
     const target = this.#targets.get(entry.target.address);
     if (target !== undefined) target.waiting = target.waiting.filter((one) => one !== entry);
@@ -155,17 +155,17 @@ export class MonitorPool {
   async #probe(entry: Entry, target: { running: number; waiting: Entry[] }): Promise<void> {
     const { clock, probe } = this.#options;
     const startMs = clock.nowMs();
-    const cancel = new AbortController();
-    entry.cancel = cancel;
+    const controller = new AbortController();
+    entry.probe = controller;
     this.#running++;
     let outcome: ProbeOutcome;
     try {
-      outcome = await probe(entry.check, entry.target, entry.monitor.step, cancel.signal);
+      outcome = await probe(entry.check, entry.target, entry.monitor.step, controller);
     } catch (error) {
       outcome = { ok: false, error: (error as Error).message };
     }
     this.#running--;
-    entry.cancel = null;
+    entry.probe = null;
     const next = target.waiting.shift();
     if (next !== undefined) void this.#probe(next, target);
     else if (--target.running === 0) this.#targets.delete(entry.target.address);

@@ -194,7 +194,7 @@ t.test('a cancelled probe ends at once', async (t) => {
   const target = new TcpTarget(() => {});
   const port = await target.listen();
   const cancel = new AbortController();
-  const probing = runProbe(healthCheck(HTTP, 600), { address: '127.0.0.1', port }, 0, hostSockets, cancel.signal);
+  const probing = runProbe(healthCheck(HTTP, 600), { address: '127.0.0.1', port }, 0, hostSockets, cancel);
   setTimeout(() => cancel.abort(), 50);
   t.match(await probing, { ok: false });
   target.close();

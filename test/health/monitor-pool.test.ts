@@ -84,7 +84,7 @@ t.test('500 hostile targets: a good one beside them is probed on time, and every
   const good = new TcpTarget((socket) => void socket.on('data', () => socket.end('HTTP/1.0 200 OK\r\n\r\n')));
   const goodPort = await good.listen();
   const http: HealthCheck['check'] = { kind: 'http', tls: false, urls: [{ path: '/', digest: 'd41d8cd98f00b204e9800998ecf8427e' }], version: '1.0', method: 'GET', sni: null, verify: false, fastRecovery: false, userAgent: 'KeepAliveClient' };
-  const pool = new MonitorPool({ clock: hostClock, random: () => 0, probe: (check, target, step, cancel) => runProbe(check, target, step, hostSockets, cancel) });
+  const pool = new MonitorPool({ clock: hostClock, random: () => 0, probe: (check, target, step, controller) => runProbe(check, target, step, hostSockets, controller) });
   const hold = setInterval(() => {}, 1000);
   const check = (intervalSec: number, timeoutSec: number): HealthCheck => ({ ...healthCheck(http, timeoutSec), timing: { ...healthCheck(http, timeoutSec).timing, intervalSec } });
   const bad = Array.from({ length: 500 }, (_, n) => pool.watch(check(600, 2), { address: `127.1.${n >> 8}.${n & 255}`, port: ports[n % ports.length]! }, () => {}));
