@@ -62,10 +62,14 @@ function patternExpression(pattern: string): RegExp {
   }
 }
 
-function braceAlternatives(pattern: string): string[] {
+/** {a,b} groups of one pattern, and words in one group. */
+const MAX_BRACES = 6;
+const MAX_ALTERNATIVES = 8;
+
+function braceAlternatives(pattern: string, depth = 0): string[] {
   const braces = /\{([^{}]*,[^{}]*)\}/.exec(pattern);
   if (braces === null) return [pattern];
   const before = pattern.slice(0, braces.index);
   const after = pattern.slice(braces.index + braces[0].length);
-  return braces[1]!.split(',').slice(0, 64).flatMap((word) => (pattern.length > 4096 ? [] : braceAlternatives(`${before}${word}${after}`)));
+  return braces[1]!.split(',').slice(0, MAX_ALTERNATIVES).flatMap((word) => (depth > MAX_BRACES ? [] : braceAlternatives(`${before}${word}${after}`, depth + 1)));
 }

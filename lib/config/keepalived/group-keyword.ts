@@ -5,16 +5,33 @@ import type { Item, Keyword } from './block-parser.ts';
 import type { Group, GroupMark, GroupMember } from './draft.ts';
 import { UINT32_MAX, type Values } from './values.ts';
 
+/** More is a mistake. */
+const MAX_MEMBERS = 65_536;
+
 export function groupKeyword(groups: Map<string, Group>, diagnostics: Diagnostics, values: Values): Keyword {
   return {
     items: (line, items) => {
       const name = values.word(line);
       if (name === null) return;
       if (groups.has(name)) diagnostics.warn(line.place, `virtual_server_group "${name}" stands there twice`, 'its members are added', name);
-      const members = items.flatMap((item) => member(item, diagnostics, values));
-      groups.set(name, { name, members: [...(groups.get(name)?.members ?? []), ...members] });
+      const all = [...(groups.get(name)?.members ?? [])];
+      for (const item of items) {
+        if (all.length >= MAX_MEMBERS) break;
+        const added = member(item, diagnostics, values);
+        if (all.length + added.length > MAX_MEMBERS || added.length > MAX_MEMBERS) diagnostics.warn(item.line.place, `virtual_server_group ${name} has more than ${MAX_MEMBERS} members`, 'left out of the group', item.line.words[0]!);
+        else if (mixes(all, added)) diagnostics.warn(item.line.place, `virtual_server_group ${name} mixes IPv4 and IPv6`, 'left out of the group', item.line.words[0]!);
+        else all.push(...added);
+      }
+      groups.set(name, { name, members: all });
     },
   };
+}
+
+/** Addresses of a group are of one family, that of the first. */
+function mixes(members: Group['members'], added: Group['members']): boolean {
+  const isIpv6 = (list: Group['members']): boolean | undefined => list.find((one) => one.kind === 'address')?.address.includes(':');
+  const [have, more] = [isIpv6(members), isIpv6(added)];
+  return have !== undefined && more !== undefined && have !== more;
 }
 
 function member({ line }: Item, diagnostics: Diagnostics, values: Values): (GroupMember | GroupMark)[] {

@@ -31,7 +31,7 @@ const INCLUDES: Readonly<Record<string, 'nothing' | 'something'>> = {
   include: 'nothing', includer: 'something', includem: 'something', includew: 'something', includeb: 'something', includea: 'something',
 };
 const MAX_DEPTH = 64;
-const MAX_LINES = 2_000_000;
+const MAX_LINES = 500_000;
 const MAX_REPLACEMENTS = 200;
 const MAX_LINE_LENGTH = 16_384;
 const RANDOM_MOST = 32_767;
@@ -117,6 +117,10 @@ export class LineSource {
         const line = frame.lines[frame.at++]!;
         if (frame.kind === 'list') return line.trim();
         this.#place = { file: frame.path, line: frame.at, text: line };
+        if (line.length > MAX_LINE_LENGTH) {
+          this.#diagnostics.warn({ ...this.#place, text: '' }, `a line of ${line.length} characters`, 'ignored');
+          continue;
+        }
         const { text, openQuote } = decomment(line);
         if (openQuote) this.#diagnostics.warn(this.#place, `unterminated quote in "${text}"`, 'the words from there on are lost', '"');
         if (text !== '') return text;
@@ -244,6 +248,7 @@ export class LineSource {
 
   /** Whether the line was an include. */
   #include(text: string): boolean {
+    if (!text.startsWith('include')) return false;
     const [keyword, pattern] = words(text);
     if (keyword === undefined || !Object.hasOwn(INCLUDES, keyword)) return false;
     if (pattern === undefined) {

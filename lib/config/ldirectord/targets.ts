@@ -13,6 +13,9 @@ const HOST_6 = '\\[[0-9A-Fa-f:.]+\\]';
 const PORT = '\\d+|[A-Za-z0-9_-]+';
 export const METHODS: Readonly<Record<string, ForwardingMethod>> = { gate: 'route', masq: 'masq', ipip: 'tunnel' };
 
+/** The expression takes quadratic time. */
+const MAX_LENGTH = 1000;
+
 export interface RealTarget {
   readonly first: string;
   readonly last: string | null;
@@ -22,6 +25,7 @@ export interface RealTarget {
 }
 
 export function parseReal(text: string, family: 4 | 6): RealTarget | null {
+  if (text.length > MAX_LENGTH) return null;
   const host = family === 4 ? HOST_4 : HOST_6;
   const match = new RegExp(`(${host})(?:->(${host}))?(?::(${PORT}))?(?:\\s+(.*))?$`).exec(text.trim());
   return match === null ? null : { first: match[1]!, last: match[2] ?? null, port: match[3] ?? null, rest: (match[4] ?? '').trim() };

@@ -25,7 +25,7 @@ export function readNative(path: string, host: ConfigHost): DesiredConfiguration
 
 class NativeReader {
   readonly #nodes: NodeReader;
-  readonly #document;
+  readonly #document: ReturnType<typeof parsed>;
   readonly #path: string;
   readonly #diagnostics: Diagnostics;
 
@@ -34,8 +34,11 @@ class NativeReader {
     this.#path = path;
     this.#diagnostics = diagnostics;
     this.#nodes = new NodeReader(path, text, counter, diagnostics);
-    // Aliases would let a small file stand for a huge one.
-    this.#document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true });
+    this.#document = parsed(text, counter);
+    if (this.#document === null) {
+      diagnostics.error({ file: path, line: 0 }, 'no YAML: nested too deeply', 'the file is refused');
+      return;
+    }
     for (const error of this.#document.errors) {
       const { line, col } = counter.linePos(error.pos[0]);
       diagnostics.error({ file: path, line, text: `${' '.repeat(Math.max(0, col - 1))}x` }, `no YAML: ${error.message.split('\n')[0]}`, 'the file is refused');
@@ -43,6 +46,7 @@ class NativeReader {
   }
 
   read(): { readonly globals: DesiredGlobals; readonly services: readonly DesiredService[] } {
+    if (this.#document === null) return { globals: NO_GLOBALS, services: [] };
     const { contents } = this.#document;
     if (this.#document.errors.length > 0) return { globals: NO_GLOBALS, services: [] };
     if (contents === null) {
@@ -201,6 +205,15 @@ class NativeReader {
     const good = family === 6 ? /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 128 : readAddress(text)?.family === 4;
     if (!good) this.#nodes.refuse(node, `persistenceMask "${text}" is no ${family === 6 ? 'prefix length of 1-128' : 'netmask'}`, text);
     return text;
+  }
+}
+
+/** NB: nodes are read as they stand, aliases are not followed: a small file cannot stand for a huge one. */
+function parsed(text: string, lineCounter: LineCounter) {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: true });
+  } catch {
+    return null;
   }
 }
 
