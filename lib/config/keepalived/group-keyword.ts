@@ -19,19 +19,11 @@ export function groupKeyword(groups: Map<string, Group>, diagnostics: Diagnostic
         if (all.length >= MAX_MEMBERS) break;
         const added = member(item, diagnostics, values);
         if (all.length + added.length > MAX_MEMBERS || added.length > MAX_MEMBERS) diagnostics.warn(item.line.place, `virtual_server_group ${name} has more than ${MAX_MEMBERS} members`, 'left out of the group', item.line.words[0]!);
-        else if (mixes(all, added)) diagnostics.warn(item.line.place, `virtual_server_group ${name} mixes IPv4 and IPv6`, 'left out of the group', item.line.words[0]!);
         else all.push(...added);
       }
       groups.set(name, { name, members: all });
     },
   };
-}
-
-/** Addresses of a group are of one family, that of the first. */
-function mixes(members: Group['members'], added: Group['members']): boolean {
-  const isIpv6 = (list: Group['members']): boolean | undefined => list.find((one) => one.kind === 'address')?.address.includes(':');
-  const [have, more] = [isIpv6(members), isIpv6(added)];
-  return have !== undefined && more !== undefined && have !== more;
 }
 
 function member({ line }: Item, diagnostics: Diagnostics, values: Values): (GroupMember | GroupMark)[] {
