@@ -210,7 +210,7 @@ export class HealthController implements HealthApi {
     if (change.kind === 'server') {
       this.#notify({ kind: 'server', up: change.up, service: desired, server: change.server.desired, cause: change.cause });
       this.#emit({ kind: 'server', service: serviceText(desired), server, state: change.up ? 'up' : 'down', message: change.cause });
-      this.#options.log.warn(`${change.up ? 'Adding' : 'Removing'} service ${server} ${change.up ? 'to' : 'from'} VS ${serviceText(desired)}: ${change.cause}`);
+      this.#options.log[change.up ? 'info' : 'warn'](`${change.up ? 'Adding' : 'Removing'} service ${server} ${change.up ? 'to' : 'from'} VS ${serviceText(desired)}: ${change.cause}`);
     } else {
       this.#emit({ kind: 'weight', service: serviceText(desired), server, state: null, message: change.cause });
     }

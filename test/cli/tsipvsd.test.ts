@@ -191,3 +191,47 @@ t.test('option values are checked one by one', async (t) => {
   for (const [argv, message] of refused) await t.rejects(parseDaemonOptions(argv, {}, '1'), { message });
   t.match(await parseDaemonOptions(['--interface', 'a', '--interface', 'b', '--interface', 'a'], {}, '1'), { interfaces: ['a', 'b'], device: 'packet' });
 });
+
+t.test('--config: a server that does not answer is taken out; a reload by difference; a broken edit, an unreadable file and a second source are refused', async (t) => {
+  const directory = scratch(t);
+  const [socket, config] = [join(directory, 's'), join(directory, 'keepalived.conf')];
+  const alive = createServer((connection) => void connection.on('error', () => {}).end());
+  await new Promise<void>((resolve) => alive.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => alive.close());
+  const port = (alive.address() as { port: number }).port;
+  const text = (weight: number): string => `virtual_server 192.0.2.10 80 {
+  delay_loop 1
+  lvs_method NAT
+  protocol TCP
+  real_server 127.0.0.1 ${port} {
+    weight ${weight}
+    TCP_CHECK {
+      warmup 0
+    }
+  }
+  real_server 127.0.0.1 1 {
+    TCP_CHECK {
+      warmup 0
+    }
+  }
+}
+`;
+  writeFileSync(config, text(3));
+  const running = await started(t, ['--socket', socket, '--config', config]);
+  await running.until('stderr', 'Removing service [127.0.0.1]:tcp:1 from VS [192.0.2.10]:tcp:80: connection refused');
+  t.same(await listed(socket), ['wlc 127.0.0.1*3']);
+  const client = await ApiClient.connect(socket);
+  t.teardown(() => client.close());
+  t.match(await client.call('health', {}), { source: config, services: [{ quorumUp: true, servers: [{ up: true, weight: 3, checks: [{ name: 'TCP_CHECK' }] }, { up: false, weight: null }] }] });
+  writeFileSync(config, text(5));
+  running.child.kill('SIGHUP');
+  await running.until('stderr', '1 service, 1 change\n');
+  t.same(await listed(socket), ['wlc 127.0.0.1*5']);
+  writeFileSync(config, text(7).replace('virtual_server 192.0.2.10 80', 'virtual_serve 192.0.2.10 80'));
+  running.child.kill('SIGHUP');
+  await running.until('stderr', 'configuration not read again');
+  t.match(running.stderr, /a new mistake .* and would remove tcp 192\.0\.2\.10 80: what runs is kept/);
+  t.same(await listed(socket), ['wlc 127.0.0.1*5']);
+  await t.rejects(started(t, ['--socket', `${socket}2`, '--config', join(directory, 'none')]), /no such file/);
+  await t.rejects(parseDaemonOptions(['--config', 'a', '--rules', 'b'], {}, '0'), /give one of them/);
+});
