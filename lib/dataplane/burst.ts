@@ -7,8 +7,7 @@
  *
  * Most frames never take it: fast-path.ts does the same for established flows in one go.
  *
- * Frames of a burst walk one after the other, so a SYN's connection is there for the ACK right behind it. When the table has outgrown the caches, a first pass
- * over the burst touches the places the lookups will read: independent loads overlap, dependent ones do not.
+ * Frames of a burst walk one after the other, so a SYN's connection is there for the ACK right behind it.
  */
 import type { FrameBurst, FrameMemory, FrameSink } from '../wire/frame.ts';
 import { INTERFACE_LOCAL } from '../wire/frame.ts';
@@ -22,7 +21,7 @@ import { advanceState } from './connection-state.ts';
 import * as at from './connection-layout.ts';
 import { beginsAnew, firstChunk } from './connection-reuse.ts';
 import type { CoreContext } from './core-context.ts';
-import { FastPath } from './fast-path.ts';
+import { BATCH, fastPath, type FastPath } from './fast-path.ts';
 import { FRAGMENT_COMPLETE, FRAGMENT_HELD, type Fragments } from './fragments.ts';
 import { countAnswer, enterForwarding, forwardAnswer, forwardRequest } from './forward/index.ts';
 import { answerPortUnreachable } from './icmp-answer.ts';
@@ -30,9 +29,9 @@ import { Packet } from './packet.ts';
 import { parse, parseIp } from './parse.ts';
 import { handleIcmpError } from './related-icmp.ts';
 import { ConnectionsByQuote } from './related-connections.ts';
+import { SLOT_AVAILABLE, SLOT_WORDS } from './services.ts';
 import { scheduleAnswer, scheduleFirst, verdictOf } from './schedule.ts';
 import { INPUT, OUTPUT } from './tcp-state.ts';
-import { TOUCH_ABOVE, touch } from './touch.ts';
 import { CONTINUE, DELIVER, DROP as DROPPED, HOLD, PASS, TRANSMIT, type Verdict } from './verdict.ts';
 
 export class Walk {
@@ -40,8 +39,6 @@ export class Walk {
   received = 0;
   passed = 0;
   transmitted = 0;
-  /** Sum of touched words; keeps the touch pass from being optimised away. */
-  touched = 0;
   readonly #core: CoreContext;
   readonly #fragments: Fragments;
   readonly #related: ConnectionsByQuote;
@@ -55,7 +52,7 @@ export class Walk {
     this.#core = core;
     this.#fragments = fragments;
     this.#related = new ConnectionsByQuote(core);
-    this.#fast = new FastPath(core);
+    this.#fast = fastPath(core);
   }
 
   setInterfaces(interfaces: readonly { readonly name: string; readonly mac: string }[]): void {
@@ -66,18 +63,28 @@ export class Walk {
 
   run(interfaceIdx: number, frames: FrameBurst, sink: FrameSink): void {
     const { memory, off, len, offload, count } = frames;
-    if (this.#core.connections.count > TOUCH_ABOVE) this.touched = touch(this.#core.connections, frames);
     this.received += count;
     const macs = this.#macs;
     const mac = interfaceIdx * 3;
     const known = interfaceIdx >= 0 && mac + 2 < macs.length;
     const fast = this.#fast.begin(interfaceIdx, known ? macs[mac]! : 0, known ? macs[mac + 1]! | (macs[mac + 2]! << 16) : 0);
-    for (let i = 0; i < count; i++) {
-      const frame = off[i] as number;
-      // Fast path: an established flow. Slow path: everything else.
-      if (fast && this.#fast.take(memory, frame, len[i] as number, offload[i] as number, sink)) this.transmitted++;
-      else this.#frame(interfaceIdx, memory, frame, len[i] as number, offload[i] as number, sink);
+    for (let from = 0; from < count; from += BATCH) {
+      const size = Math.min(BATCH, count - from);
+      if (fast) this.#fast.stage(frames, from, size);
+      for (let k = 0; k < size; k++) {
+        // Fast path: established flows.
+        if (fast) {
+          const refused = this.#fast.forward(frames, k, size, sink);
+          this.transmitted += refused - k;
+          k = refused;
+          if (k === size) break;
+        }
+        // Slow path: everything else.
+        const i = from + k;
+        this.#frame(interfaceIdx, memory, off[i] as number, len[i] as number, offload[i] as number, sink);
+      }
     }
+    this.#fast.finish();
   }
 
   #frame(interfaceIdx: number, memory: FrameMemory, off: number, len: number, offload: number, sink: FrameSink): void {
@@ -174,7 +181,7 @@ export class Walk {
       return verdict;
     }
     const slot = words[base + at.DESTINATION] as number;
-    if (slot >= 0 && core.services.slots[4 * slot] === 0) {
+    if (slot >= 0 && core.services.slots[SLOT_WORDS * slot + SLOT_AVAILABLE] === 0) {
       core.trace?.step('lookup', 'its destination was removed');
       if (core.sysctl.expire_nodest_conn === 0) return this.#dropped(DROP.destinationUnavailable);
       connections.expireNow(conn, core.nowMs);

@@ -30,7 +30,7 @@
  *     2 HASH_IN    hash of entry 2i        3 HASH_OUT  hash of entry 2i+1
  *     4..7         destination's address as listed (family in STATE)
  */
-export const ENTRY_WORDS = 16;
+export const ENTRY_WORDS = 16, ENTRY_SHIFT = 4;
 export const CONN_WORDS = 32;
 
 export const SOURCE = 0, TARGET = 1, PORTS = 2, KEY = 3, NEW_SOURCE = 4, NEW_TARGET = 5, NEW_PORTS = 6, DELTAS = 7;

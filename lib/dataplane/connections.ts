@@ -3,7 +3,7 @@
  * becomes resident as it is used; entries never move. Timers are lazy: a packet writes when it was seen, and only a deadline that comes nearer
  * touches the wheel; what comes out of it early hangs itself up again.
  */
-import { HashIndex } from '../structures/hash-index.ts';
+import { HashIndex, type Allocate } from '../structures/hash-index.ts';
 import { IndexPool } from '../structures/index-pool.ts';
 import { hashWords } from '../structures/seeded-hash.ts';
 import { TimerWheel } from '../structures/timer-wheel.ts';
@@ -24,6 +24,8 @@ export interface ConnectionOptions {
   /** Seed of the index's hash. */
   readonly seed: number;
   readonly startMs: number;
+  /** Where the entries and their index lie; else on the heap. */
+  readonly allocate?: Allocate | undefined;
 }
 
 export class Connections {
@@ -44,7 +46,8 @@ export class Connections {
   onRearm: ((conn: number) => void) | null = null;
   readonly #pool: IndexPool;
   readonly #wheel: TimerWheel;
-  readonly #seed: number;
+  /** Seed of the index's hash. */
+  readonly seed: number;
   readonly #startMs: number;
   readonly #destinations: readonly (DestinationEntry | undefined)[];
   readonly #due = (conn: number, timeMs: number): number => this.#expireIfDue(conn, timeMs);
@@ -52,13 +55,14 @@ export class Connections {
   constructor(destinations: readonly (DestinationEntry | undefined)[], options: ConnectionOptions) {
     const { capacity } = options;
     this.capacity = capacity;
-    this.words = new Int32Array(capacity * at.CONN_WORDS);
+    const bytes = capacity * at.CONN_WORDS * Int32Array.BYTES_PER_ELEMENT;
+    this.words = new Int32Array(options.allocate?.(bytes).buffer ?? new ArrayBuffer(bytes), 0, capacity * at.CONN_WORDS);
     this.cold = new Int32Array(capacity * at.COLD_WORDS);
     this.addresses = new Int32Array(capacity * at.ADDRESS_WORDS);
-    this.index = new HashIndex(this.words);
+    this.index = new HashIndex(this.words, 1024, options.allocate ?? null);
     this.#pool = new IndexPool(capacity);
     this.#wheel = new TimerWheel(capacity, options.startMs);
-    this.#seed = options.seed;
+    this.seed = options.seed;
     this.#startMs = options.startMs;
     this.#destinations = destinations;
   }
@@ -80,26 +84,21 @@ export class Connections {
   /** The entry this packet belongs to: 2i from the client, 2i+1 from the real server; -1 none. */
   lookup(p: Packet): number {
     const key = p.protocol | at.KEY_USED;
-    if (p.family === 4) return this.index.lookup(hashWords(this.#seed, p.s0, p.d0, p.ports, key), p.s0, p.d0, p.ports, key);
+    if (p.family === 4) return this.index.lookup(hashWords(this.seed, p.s0, p.d0, p.ports, key), p.s0, p.d0, p.ports, key);
     return this.#lookup6(p.protocol, p.s0, p.s1, p.s2, p.s3, p.d0, p.d1, p.d2, p.d3, p.ports, 0);
   }
 
   /** The same for an IPv4 flow. */
   lookup4(source: number, target: number, ports: number, protocol: number): number {
     const key = protocol | at.KEY_USED;
-    return this.index.lookup(hashWords(this.#seed, source, target, ports, key), source, target, ports, key);
+    return this.index.lookup(hashWords(this.seed, source, target, ports, key), source, target, ports, key);
   }
 
   /** The same for a flow given by its words: what quoted packets and templates are looked up by. */
   find(family: 4 | 6, protocol: number, s0: number, s1: number, s2: number, s3: number, d0: number, d1: number, d2: number, d3: number, ports: number, flags = 0): number {
     if (family === 6) return this.#lookup6(protocol, s0, s1, s2, s3, d0, d1, d2, d3, ports, flags);
     const key = protocol | at.KEY_USED | flags;
-    return this.index.lookup(hashWords(this.#seed, s0, d0, ports, key), s0, d0, ports, key);
-  }
-
-  /** Hash of an IPv4 flow, for touching the index ahead of the lookup. */
-  hash4(source: number, target: number, ports: number, protocol: number): number {
-    return hashWords(this.#seed, source, target, ports, protocol | at.KEY_USED);
+    return this.index.lookup(hashWords(this.seed, s0, d0, ports, key), s0, d0, ports, key);
   }
 
   /**
@@ -298,7 +297,7 @@ export class Connections {
   #indexIn(conn: number): void {
     const base = conn * at.CONN_WORDS;
     const words = this.words;
-    const hash = hashWords(this.#seed, words[base] as number, words[base + 1] as number, words[base + 2] as number, words[base + 3] as number);
+    const hash = hashWords(this.seed, words[base] as number, words[base + 1] as number, words[base + 2] as number, words[base + 3] as number);
     this.cold[conn * at.COLD_WORDS + at.HASH_IN] = hash;
     this.index.insert(hash, conn * 2);
   }
@@ -317,7 +316,7 @@ export class Connections {
   #insertOut(conn: number): void {
     const out = conn * at.CONN_WORDS + at.ENTRY_WORDS;
     const words = this.words;
-    const hash = hashWords(this.#seed, words[out] as number, words[out + 1] as number, words[out + 2] as number, words[out + 3] as number);
+    const hash = hashWords(this.seed, words[out] as number, words[out + 1] as number, words[out + 2] as number, words[out + 3] as number);
     this.cold[conn * at.COLD_WORDS + at.HASH_OUT] = hash;
     this.index.insert(hash, conn * 2 + 1);
   }
@@ -338,14 +337,14 @@ export class Connections {
   }
 
   #hash6(w0: number, w1: number, w2: number, w3: number): number {
-    return hashWords(this.#seed, w0, w1, w2, w3);
+    return hashWords(this.seed, w0, w1, w2, w3);
   }
 
   #lookup6(protocol: number, s0: number, s1: number, s2: number, s3: number, d0: number, d1: number, d2: number, d3: number, ports: number, flags: number): number {
     const key = protocol | at.KEY_USED | at.KEY_IPV6 | flags;
     const source = this.#hash6(s0, s1, s2, s3);
     const target = this.#hash6(d0, d1, d2, d3);
-    const entry = this.index.lookup(hashWords(this.#seed, source, target, ports, key), source, target, ports, key);
+    const entry = this.index.lookup(hashWords(this.seed, source, target, ports, key), source, target, ports, key);
     if (entry < 0) return -1;
     const { addresses, cold } = this;
     const own = (entry >> 1) * at.ADDRESS_WORDS;

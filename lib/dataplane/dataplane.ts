@@ -8,6 +8,7 @@ import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
 import { sysctlDefaults } from '../model/sysctl.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
+import type { Allocate } from '../structures/hash-index.ts';
 import type { SchedulerEnvironment } from '../schedulers/scheduler.ts';
 import { Walk } from './burst.ts';
 import { connectionRecord } from './connection-records.ts';
@@ -50,6 +51,8 @@ export interface DataplaneOptions {
   readonly limitIcmp?: boolean;
   /** Timers handled in one advance(); what is left over makes it return 0. Unlimited by default. */
   readonly timersPerAdvance?: number;
+  /** Memory for the connection table and its index, huge pages at best. By default ordinary memory. */
+  readonly allocate?: Allocate;
 }
 
 export class Dataplane {
@@ -80,7 +83,7 @@ export class Dataplane {
     this.#env = { now: () => this.#core.nowMs, random, sysctl: (name) => sysctl[name], explain: null };
     const services = new Services(counters, this.#env);
     const connections = new Connections(services.destinations, {
-      capacity: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, seed: Math.floor(random() * 0x100000000) | 0, startMs,
+      capacity: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, seed: Math.floor(random() * 0x100000000) | 0, startMs, allocate: options.allocate,
     });
     this.#core = {
       network: this.network, sink: SILENT_SINK, nowMs: startMs, sysctl, drops, icmpLimit: options.limitIcmp === true ? new IcmpLimit() : null, answerBytes: 0,

@@ -10,7 +10,7 @@ import type { Neighbour, NetworkInterface, NetworkState } from '../model/network
 import { fragmentIpv4, fragmentIpv6 } from './fragment-output.ts';
 import { FragmentSizes } from './fragment-sizes.ts';
 import { HeldFrames, HELD_MS, type HeldFrame } from './neighbours.ts';
-import { DOWN, DST_HIGH, DST_LOW, HOP_WORDS, INTERFACE, MOST_HOPS, MTU, NextHops, READY, SRC_HIGH, SRC_LOW, STATE, type NextHop } from './next-hops.ts';
+import { DOWN, DST_HIGH, DST_LOW, HOP_WORDS, INTERFACE, MOST_HOPS, MTU, NextHops, READY, SOURCE4, SRC_HIGH, SRC_LOW, STATE, type NextHop } from './next-hops.ts';
 import type { Packet } from './packet.ts';
 import { PathMtus } from './path-mtus.ts';
 import { ROUTE_NONE, RouteTable, routeEntries, type RouteEntry } from './routes.ts';
@@ -22,7 +22,7 @@ export { ROUTE_BLACKHOLE, ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_NONE, ROUTE_PROHIB
 
 const RESOLVE_EVERY_MS = 1000;
 /** A next hop in use is resolved again this often, so that the kernel's entry does not age away. */
-const REFRESH_EVERY_MS = 30_000;
+export const REFRESH_EVERY_MS = 30_000;
 
 /** A destination that no own address is nearer to than another. */
 const NOWHERE = new Int32Array(4);
@@ -44,13 +44,15 @@ export class Network {
   #state: NetworkState = EMPTY;
   #tables: Record<4 | 6, RouteTable> = { 4: new RouteTable([]), 6: new RouteTable([]) };
   #sources = new SourceAddresses(EMPTY);
-  readonly #hops = new NextHops();
+  /** What the fast path reads of next hops. */
+  readonly hops = new NextHops();
   readonly #held = new HeldFrames();
   readonly #pathMtus = new PathMtus();
   /** Next hops whose neighbour came to be known while frames were waiting. */
   readonly #released: number[] = [];
   #identification: number;
   readonly #probe = new Int32Array(4);
+  readonly #source = new Int32Array(4);
   #outHop = 0;
   #outSink: FrameSink | null = null;
   #outOffload = 0;
@@ -85,7 +87,7 @@ export class Network {
   }
 
   setNeighbour(neighbour: Neighbour): void {
-    this.#released.push(...this.#hops.setNeighbour(neighbour, this.nowMs));
+    this.#released.push(...this.hops.setNeighbour(neighbour, this.nowMs));
   }
 
   /** Longest-prefix match: a next-hop index >= 0, or one of the ROUTE_ results. Raw words; IPv4 in w0. */
@@ -106,16 +108,16 @@ export class Network {
   }
 
   interfaceOf(hop: number): number {
-    return this.#hops.words[hop * HOP_WORDS + INTERFACE] as number;
+    return this.hops.words[hop * HOP_WORDS + INTERFACE] as number;
   }
 
   mtuOf(hop: number): number {
-    return this.#hops.words[hop * HOP_WORDS + MTU] as number;
+    return this.hops.words[hop * HOP_WORDS + MTU] as number;
   }
 
   /** Source address towards this next hop into `out` (raw words); false if the director has none of this family. */
   sourceOf(hop: number, family: 4 | 6, out: Int32Array): boolean {
-    const entry = this.#hops.at(hop);
+    const entry = this.hops.at(hop);
     if (entry === undefined) return false;
     const source = entry.sourceFamily === family ? entry.source : this.#sources.select(family, entry.interfaceIdx, NOWHERE);
     if (source === null) return false;
@@ -160,7 +162,7 @@ export class Network {
    * larger than the MTU is fragmented (whoever must answer "too big" has done so); super-frames pass as they are.
    */
   send(hop: number, memory: FrameMemory, l3Off: number, l3End: number, offload: number, sink: FrameSink, reassembledMax = 0): void {
-    const mtu = this.#hops.words[hop * HOP_WORDS + MTU] as number;
+    const mtu = this.hops.words[hop * HOP_WORDS + MTU] as number;
     // Fast path: fits, whole.
     if ((offload & OFFLOAD_GSO_SIZE) === 0) {
       if (l3End - l3Off <= mtu && reassembledMax === 0) this.#emit(hop, memory, l3Off, l3End, offload, sink);
@@ -234,7 +236,7 @@ export class Network {
   }
 
   #emit(hop: number, memory: FrameMemory, l3Off: number, l3End: number, offload: number, sink: FrameSink): void {
-    const words = this.#hops.words;
+    const words = this.hops.words;
     const at = hop * HOP_WORDS;
     // Fast path: the neighbour is known.
     if (words[at + STATE] === READY) {
@@ -244,7 +246,7 @@ export class Network {
       i32[o - 3] = words[at + DST_LOW] as number;
       i32[o - 2] = words[at + SRC_HIGH] as number;
       i32[o - 1] = (words[at + SRC_LOW] as number) | ((memory.u8[l3Off] as number) >> 4 === 6 ? 0xdd860000 : 0x00080000);
-      if (this.nowMs - (this.#hops.resolvedMs[hop] as number) > REFRESH_EVERY_MS) this.#resolve(hop, sink);
+      if (this.nowMs - (this.hops.resolvedMs[hop] as number) > REFRESH_EVERY_MS) this.#resolve(hop, sink);
       sink.transmit(words[at + INTERFACE] as number, memory, l3Off - 14, l3End - l3Off + 14, offload);
       return;
     }
@@ -258,8 +260,8 @@ export class Network {
   }
 
   #resolve(hop: number, sink: FrameSink): void {
-    const { resolvedMs } = this.#hops;
-    const entry = this.#hops.at(hop);
+    const { resolvedMs } = this.hops;
+    const entry = this.hops.at(hop);
     if (entry === undefined || this.nowMs - (resolvedMs[hop] as number) < RESOLVE_EVERY_MS) return;
     resolvedMs[hop] = this.nowMs;
     const { interfaceIdx, family, words } = entry;
@@ -269,7 +271,7 @@ export class Network {
   #sendTagged(p: Packet, hop: number, tagBytes: number, sink: FrameSink): void {
     const l3 = p.l3Off;
     const length = p.l3End - l3;
-    const words = this.#hops.words;
+    const words = this.hops.words;
     const at = hop * HOP_WORDS;
     if (words[at + STATE] !== READY || (length > (words[at + MTU] as number) && (p.offload & OFFLOAD_GSO_SIZE) === 0)) {
       this.send(hop, p.memory, l3, p.l3End, p.offload, sink);
@@ -288,24 +290,26 @@ export class Network {
 
   #hopFor(entry: RouteEntry, family: 4 | 6, destination: Int32Array): number {
     const { gateway, interfaceIdx } = entry;
-    if (this.#hops.count >= MOST_HOPS) this.#restartHops(null);
-    return this.#hops.indexOf({
+    if (this.hops.count >= MOST_HOPS) this.#restartHops(null);
+    const hop = this.hops.indexOf({
       interfaceIdx, family: gateway === null ? family : entry.gatewayFamily, words: Int32Array.from(gateway ?? destination),
       source: entry.source ?? this.#sources.select(family, interfaceIdx, gateway !== null && family === 4 ? gateway : destination), sourceFamily: family,
       mtu: Math.min(this.#pathMtus.lookup(family, destination), entry.mtu === 0 ? 65535 : entry.mtu),
     }, this.nowMs);
+    if (this.sourceOf(hop, 4, this.#source)) this.hops.words[hop * HOP_WORDS + SOURCE4] = this.#source[0] as number;
+    return hop;
   }
 
   /** Forget all next hops; frames that wait go on waiting for the same neighbour. */
   #restartHops(state: NetworkState | null): void {
-    const waiting = this.#held.hops().map((hop) => ({ hop: this.#hops.at(hop) as NextHop, frames: this.#held.take(hop) }));
-    this.#hops.restart(state?.interfaces ?? null, state?.neighbours ?? null);
+    const waiting = this.#held.hops().map((hop) => ({ hop: this.hops.at(hop) as NextHop, frames: this.#held.take(hop) }));
+    this.hops.restart(state?.interfaces ?? null, state?.neighbours ?? null);
     this.#released.length = 0;
     this.generation++;
     for (const { hop, frames } of waiting) {
-      const index = this.#hops.indexOf(hop, this.nowMs);
+      const index = this.hops.indexOf(hop, this.nowMs);
       this.#held.put(index, frames);
-      if (this.#hops.words[index * HOP_WORDS + STATE] === READY) this.#released.push(index);
+      if (this.hops.words[index * HOP_WORDS + STATE] === READY) this.#released.push(index);
     }
   }
 }

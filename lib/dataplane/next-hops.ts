@@ -1,7 +1,7 @@
 /**
  * The next-hop table. What the hit path reads of a next hop lies in typed arrays, eight words each:
  *
- *     interface | mtu | state | dst MAC bytes 0-1 | dst MAC 2-5 | src MAC 0-3 | src MAC 4-5 | -
+ *     interface | mtu | state | dst MAC bytes 0-1 | dst MAC 2-5 | src MAC 0-3 | src MAC 4-5 | own IPv4 address
  *
  * so that an Ethernet header, which starts at 2 modulo 4, is written as one half word and three words. A next hop is made when it is first
  * routed to. It is one gateway or on-link destination, with one source address and one MTU.
@@ -9,15 +9,14 @@
 import type { Neighbour, NetworkInterface } from '../model/network-state.ts';
 import { neighbourKey, Neighbours, parseMac } from './neighbours.ts';
 
-export const HOP_WORDS = 8;
-export const INTERFACE = 0, MTU = 1, STATE = 2, DST_HIGH = 3, DST_LOW = 4, SRC_HIGH = 5, SRC_LOW = 6;
+export const HOP_WORDS = 8, HOP_SHIFT = 3;
+export const INTERFACE = 0, MTU = 1, STATE = 2, DST_HIGH = 3, DST_LOW = 4, SRC_HIGH = 5, SRC_LOW = 6, SOURCE4 = 7;
 
 /** STATE: MACs are there; the neighbour's is not known; the interface cannot send. */
 export const READY = 1, UNRESOLVED = 0, DOWN = 2;
 
 /** Next hops kept before the table starts again. */
 export const MOST_HOPS = 65536;
-const FIRST_HOPS = 256;
 /** Never resolved. */
 const LONG_AGO_MS = -1e9;
 
@@ -33,9 +32,10 @@ export interface NextHop {
 }
 
 export class NextHops {
-  words = new Int32Array(FIRST_HOPS * HOP_WORDS);
+  /** Reserved for all of them, so that it never moves. */
+  readonly words = new Int32Array(MOST_HOPS * HOP_WORDS);
   /** When resolution was last asked for. */
-  resolvedMs = new Float64Array(FIRST_HOPS);
+  readonly resolvedMs = new Float64Array(MOST_HOPS);
   readonly #neighbours = new Neighbours();
   #interfaces: readonly NetworkInterface[] = [];
   #hops: NextHop[] = [];
@@ -78,7 +78,6 @@ export class NextHops {
 
   #add(key: string, neighbour: string, hop: NextHop, nowMs: number): number {
     const index = this.#hops.length;
-    if ((index + 1) * HOP_WORDS > this.words.length) this.#grow();
     this.#hops.push(hop);
     this.#byKey.set(key, index);
     const sharing = this.#byNeighbour.get(neighbour);
@@ -86,18 +85,10 @@ export class NextHops {
     else sharing.push(index);
     this.words[index * HOP_WORDS + INTERFACE] = hop.interfaceIdx;
     this.words[index * HOP_WORDS + MTU] = Math.min(hop.mtu, this.#interfaces[hop.interfaceIdx]?.mtu ?? hop.mtu);
+    this.words[index * HOP_WORDS + SOURCE4] = 0;
     this.resolvedMs[index] = LONG_AGO_MS;
     this.#fill(index, neighbour, nowMs);
     return index;
-  }
-
-  #grow(): void {
-    const words = new Int32Array(this.words.length * 2);
-    words.set(this.words);
-    this.words = words;
-    const resolved = new Float64Array(this.resolvedMs.length * 2);
-    resolved.set(this.resolvedMs);
-    this.resolvedMs = resolved;
   }
 
   /** State and MACs from the interface and the neighbour table. */

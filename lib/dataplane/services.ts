@@ -3,8 +3,10 @@
  * address and port, then for TCP the FTP service of that address, then port 0. Runs on first packets and on packets that are not ours, so it allocates nothing, but
  * it is ordinary code: a Map from an integer to a short chain.
  *
- * Per destination the hit path needs three integers without touching an object; they lie in `slots`:
- *     slots[4s] available   slots[4s+1] first counter of the destination   slots[4s+2] first counter of its service
+ * Per destination the hit path needs eight integers without touching an object; they lie in `slots`, from word 8s on:
+ *
+ *     AVAILABLE   COUNTERS first counter of the destination   SERVICE_COUNTERS first of its service   TUNNEL raw address of an IPIP tunnel over IPv4, else 0
+ *     IN          packets, bytes from the client in the burst at hand   OUT the same to it (account.ts)
  */
 import { hashWords } from '../structures/seeded-hash.ts';
 import { IPPROTO } from '../model/protocol.ts';
@@ -17,7 +19,8 @@ import { COUNTERS, type Counters } from './estimator.ts';
 import { RealServers } from './real-servers.ts';
 import { ServiceEntry } from './service-entry.ts';
 
-export const SLOT_AVAILABLE = 0, SLOT_COUNTERS = 1, SLOT_SERVICE_COUNTERS = 2;
+export const SLOT_WORDS = 8, SLOT_SHIFT = 3;
+export const SLOT_AVAILABLE = 0, SLOT_COUNTERS = 1, SLOT_SERVICE_COUNTERS = 2, SLOT_TUNNEL = 3, SLOT_IN = 4, SLOT_OUT = 6;
 
 const FTP_PORT = 21;
 const FTP_DATA_PORT = 20;
@@ -31,7 +34,7 @@ export class Services {
   readonly byKey = new Map<string, ServiceEntry>();
   /** By slot; holes are free. */
   readonly destinations: (DestinationEntry | undefined)[] = [];
-  slots = new Int32Array(4 * 64);
+  slots = new Int32Array(SLOT_WORDS * 64);
   readonly realServers = new RealServers();
   /** Services of each family. Packets of a family without any are not looked at: the kernel has no hooks there (ip_vs_unregister_hooks). */
   count4 = 0;
@@ -151,6 +154,7 @@ export class Services {
     if (service === undefined || destination === undefined) return;
     this.realServers.remove(destination);
     destination.configure(config, false);
+    this.#writeSlot(destination);
     this.realServers.add(destination);
     service.scheduler.edited(service, destination);
   }
@@ -181,7 +185,7 @@ export class Services {
 
   #create(service: ServiceEntry, config: Destination): DestinationEntry {
     const slot = this.#freeSlots.pop() ?? this.destinations.length;
-    if (slot * 4 + 4 > this.slots.length) {
+    if ((slot + 1) * SLOT_WORDS > this.slots.length) {
       const wider = new Int32Array(this.slots.length * 2);
       wider.set(this.slots);
       this.slots = wider;
@@ -212,10 +216,11 @@ export class Services {
   }
 
   #writeSlot(destination: DestinationEntry): void {
-    const at = destination.slot * 4;
+    const at = destination.slot * SLOT_WORDS;
     this.slots[at + SLOT_AVAILABLE] = destination.available ? 1 : 0;
     this.slots[at + SLOT_COUNTERS] = destination.counters * COUNTERS;
     this.slots[at + SLOT_SERVICE_COUNTERS] = destination.service.counters * COUNTERS;
+    this.slots[at + SLOT_TUNNEL] = destination.tunnel.type === 'ipip' && destination.family === 4 ? destination.raw[0] as number : 0;
   }
 
   #exact(family: 4 | 6, protocol: number, w0: number, w1: number, w2: number, w3: number, rawPort: number): ServiceEntry | null {

@@ -5,7 +5,7 @@
  * with pcap devices, whose frames come out of it.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { eventfdClear, PollSet, watchReadable } from '../../native-shims/index.ts';
+import { allocate, eventfdClear, PollSet, watchReadable } from '../../native-shims/index.ts';
 import { PacketDevice } from '../device/af-packet.ts';
 import type { Device } from '../device/device.ts';
 import { GuardPredicate } from '../device/guard-predicate.ts';
@@ -43,7 +43,7 @@ try {
 async function run(setup: WorkerSetup): Promise<void> {
   const devices = openDevices(setup);
   if (devices === null) return;
-  const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs(), timersPerAdvance: TIMERS_PER_ROUND, limitIcmp: true });
+  const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs(), timersPerAdvance: TIMERS_PER_ROUND, limitIcmp: true, allocate: (bytes) => allocate(bytes, true) });
   const ownVips = setup.ownVips ? new OwnVips() : null;
   const guard = new GuardPredicate();
   const host = devices.find(({ interfaceIdx }) => interfaceIdx === INTERFACE_LOCAL)?.device ?? null;

@@ -7,7 +7,14 @@
  * twice the size takes over at once, and each later operation carries a few slots across; until that is done a lookup may have to
  * search both. Nothing ever stops for the whole table.
  */
+
+/** Zeroed memory from elsewhere: huge pages spare most of the address translation that random places in a large table cost. */
+export type Allocate = (bytes: number) => { readonly buffer: ArrayBufferLike; release(): void };
+
+/** Smaller tables are not worth a huge page. */
+const LEAST_ALLOCATED = 2 << 20;
 const MOVED = -1;
+const NOTHING = (): void => {};
 /** Old slots carried over by each insertion: twice would do to finish before the new table is half full. */
 const SLOTS_PER_INSERTION = 8;
 
@@ -18,11 +25,20 @@ export class HashIndex {
   #old: Int32Array | null = null;
   #oldMask = 0;
   #oldAt = 0;
+  /** Grows with every insertion and removal: what find() said holds until then. */
+  version = 0;
+  /** Sum of what touch() read, so that nothing of it can be left out. */
+  touched = 0;
   readonly #records: Int32Array;
+  readonly #allocate: Allocate | null;
+  /** Give back the memory of the current table, and of the old one. */
+  #release: () => void = NOTHING;
+  #releaseOld: () => void = NOTHING;
 
   /** `records`: record r has its key in words 16r .. 16r+3. `capacity`: slots to begin with, a power of two. */
-  constructor(records: Int32Array, capacity = 1024) {
+  constructor(records: Int32Array, capacity = 1024, allocate: Allocate | null = null) {
     this.#records = records;
+    this.#allocate = allocate;
     this.#slots = new Int32Array(capacity * 2);
     this.#mask = capacity - 1;
   }
@@ -56,9 +72,25 @@ export class HashIndex {
     return this.#old === null ? -1 : this.#lookupOld(hash, w0, w1, w2, w3);
   }
 
-  /** Read the slot this hash begins at: brings it into the cache, and tells the record that is probably meant (-1 none). */
-  touch(hash: number): number {
-    return (this.#slots[2 * (hash & this.#mask) + 1] as number) - 1;
+  /** Read the slots these hashes begin at, which brings them into the cache. */
+  touch(hashes: Int32Array, count: number): void {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    let sum = 0;
+    for (let k = 0; k < count; k++) sum ^= slots[2 * ((hashes[k] as number) & mask)] as number;
+    this.touched = sum;
+  }
+
+  /** Replaces each hash by the first record that lookup() would compare, or -1. No record is read. */
+  find(hashes: Int32Array, count: number): void {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    for (let k = 0; k < count; k++) {
+      const hash = hashes[k] as number;
+      let i = 2 * (hash & mask);
+      while (slots[i] !== hash && slots[i + 1] !== 0) i = 2 * (((i >> 1) + 1) & mask);
+      hashes[k] = (slots[i + 1] as number) - 1;
+    }
   }
 
   /** Add a record whose key words are already in place. Of several records with one key, the one added last is found. */
@@ -66,6 +98,7 @@ export class HashIndex {
     if ((this.#count + 1) * 2 > this.#mask + 1) this.#grow();
     this.#placeFirst(hash, record + 1);
     this.#count++;
+    this.version++;
     if (this.#old !== null) this.migrate(SLOTS_PER_INSERTION);
   }
 
@@ -73,6 +106,7 @@ export class HashIndex {
   remove(hash: number, record: number): boolean {
     if (this.#removeCurrent(hash, record + 1) || this.#removeOld(hash, record + 1)) {
       this.#count--;
+      this.version++;
       return true;
     }
     return false;
@@ -93,7 +127,11 @@ export class HashIndex {
       }
     }
     this.#oldAt = end;
-    if (end > this.#oldMask) this.#old = null;
+    if (end > this.#oldMask) {
+      this.#old = null;
+      this.#releaseOld();
+      this.#releaseOld = NOTHING;
+    }
     return end - begin;
   }
 
@@ -104,8 +142,16 @@ export class HashIndex {
     this.#oldMask = this.#mask;
     this.#oldAt = 0;
     const capacity = (this.#mask + 1) * 2;
-    this.#slots = new Int32Array(capacity * 2);
+    this.#releaseOld = this.#release;
+    this.#slots = this.#table(capacity);
     this.#mask = capacity - 1;
+  }
+
+  #table(capacity: number): Int32Array {
+    const bytes = capacity * 2 * Int32Array.BYTES_PER_ELEMENT;
+    const memory = bytes < LEAST_ALLOCATED ? undefined : this.#allocate?.(bytes);
+    this.#release = memory === undefined ? NOTHING : () => memory.release();
+    return memory === undefined ? new Int32Array(capacity * 2) : new Int32Array(memory.buffer, 0, capacity * 2);
   }
 
   /** Before any record with the same key: takes its slot, and that one moves on to the next free slot. */

@@ -13,7 +13,9 @@ function director(traced: boolean): TestDirector {
     .serve(tcpService(81), destination(server(3), 81, { method: 'route' }))
     .serve(udpService(53), destination(server(4), 5353))
     .serve(udpService(54, { persistenceSec: 60 }), destination(server(5), 54), destination(server(6), 54))
-    .serve(tcpService(21), destination(server(7), 21));
+    .serve(tcpService(21), destination(server(7), 21))
+    .serve(tcpService(82), destination(server(8), 82, { method: 'tunnel' }), destination(server(1), 82, { method: 'tunnel', tunnel: { type: 'gre', port: 0, checksum: 'none' } }))
+    .serve(udpService(83), destination(server(8), 83, { method: 'tunnel' }), destination(server(2), 83, { method: 'route' }));
   if (traced) made.dataplane.trace({}, () => {});
   return made;
 }
@@ -24,13 +26,13 @@ function randomFrame(random: SeededRandom): { interfaceIdx: number; frame: Buffe
   const flags = random.pick([syn, ack, ack, ack, ack | psh, ack | psh, fin | ack, rst, rst | ack, 0, psh, syn | ack]);
   const ip = {
     ttl: random.pick([64, 64, 64, 64, 2, 1, 255]), dontFragment: random.chance(0.8), ident: random.below(65536),
-    ...(random.chance(0.03) ? { options: Buffer.from([1, 1, 1, 1]) } : {}), ...(random.chance(0.02) ? { moreFragments: true } : {}),
+    tos: random.pick([0, 0, 1, 2, 3, 0xb8 | 3]), ...(random.chance(0.03) ? { options: Buffer.from([1, 1, 1, 1]) } : {}), ...(random.chance(0.02) ? { moreFragments: true } : {}),
   };
-  const data = Buffer.alloc(random.pick([0, 1, 10, 100, 1460, 1461, 1600]), random.below(256));
+  const data = Buffer.alloc(random.pick([0, 1, 10, 100, 1430, 1440, 1460, 1461, 1600]), random.below(256));
   const offload = random.chance(0.1) ? OFFLOAD_PARTIAL : 0;
   const answer = random.chance(0.4);
-  const [n, real, virtual] = random.pick([[1, 8080, 80], [2, 80, 80], [3, 81, 81], [4, 5353, 53], [5, 54, 54], [6, 54, 54], [7, 21, 21]] as const);
-  const udp = virtual === 53 || virtual === 54;
+  const [n, real, virtual] = random.pick([[1, 8080, 80], [2, 80, 80], [3, 81, 81], [4, 5353, 53], [5, 54, 54], [6, 54, 54], [7, 21, 21], [8, 82, 82], [8, 83, 83]] as const);
+  const udp = virtual === 53 || virtual === 54 || virtual === 83;
   const [source, sport, target, dport] = answer ? [server(n), real, client, port] as const : [client, port, VIP, virtual] as const;
   const frame = udp
     ? udpFrame(source, sport, target, dport, data.toString('latin1'), random.pick(['good', 'good', 'good', 'bad', 'none']), ip)
@@ -55,6 +57,44 @@ t.test('a traced director, which walks every packet, and an untraced one do the 
     }
     const { services, total, drops } = plain.dataplane.stats();
     t.ok(total.inPkts > 500 && total.outPkts > 200, `seed ${seed}: ${total.inPkts} in, ${total.outPkts} out`);
+    t.same({ services, total, drops }, (({ services, total, drops }) => ({ services, total, drops }))(traced.dataplane.stats()));
+    t.same(plain.connections(), traced.connections());
+  }
+});
+
+t.test('the same in bursts of many frames, while destinations, timeouts and knobs change between them', async (t) => {
+  for (const seed of [4, 5, 6]) {
+    const random = new SeededRandom(seed);
+    const plain = director(false);
+    const traced = director(true);
+    const both = (edit: Parameters<TestDirector['edit']>[0]): void => { for (const each of [plain, traced]) each.edit(edit); };
+    const tunnelled = destination(server(8), 82, { method: 'tunnel' });
+    let present = true;
+    for (let step = 0; step < 80; step++) {
+      const frames = Array.from({ length: 1 + random.below(100) }, () => randomFrame(random));
+      const { interfaceIdx, offload } = frames[0]!;
+      const burst = frames.filter((each) => each.interfaceIdx === interfaceIdx).map(({ frame }) => frame);
+      const a = plain.sendBy(interfaceIdx, offload, ...burst.map((frame) => Buffer.from(frame)));
+      const b = traced.sendBy(interfaceIdx, offload, ...burst.map((frame) => Buffer.from(frame)));
+      if (JSON.stringify(a) !== JSON.stringify(b)) t.same(a, b, `seed ${seed} step ${step}`);
+      const id = tcpService(82).id;
+      switch (random.below(12)) {
+        case 0: both({ op: 'editDestination', id, destination: { ...tunnelled, tunnel: { type: 'gre', port: 0, checksum: 'csum' } } }); break;
+        case 1: both({ op: 'editDestination', id, destination: tunnelled }); break;
+        case 2: case 3:
+          both(present ? { op: 'deleteDestination', id, address: tunnelled.address, port: 82 } : { op: 'addDestination', id, destination: tunnelled });
+          present = !present;
+          break;
+        case 4: both({ op: 'timeouts', timeouts: { tcp: random.pick([0, 900, 60]), tcpFin: 0, udp: random.pick([0, 300, 20]) } }); break;
+        case 5: both({ op: 'sysctl', name: 'pmtu_disc', value: random.below(2) }); break;
+        case 6: both({ op: 'zero', id: null }); break;
+      }
+      const waitMs = random.pick([0, 0, 10, 700, 31_000]);
+      plain.wait(waitMs);
+      traced.wait(waitMs);
+    }
+    const { services, total, drops, transmitted } = plain.dataplane.stats();
+    t.ok(transmitted > 500, `seed ${seed}: ${transmitted} forwarded`);
     t.same({ services, total, drops }, (({ services, total, drops }) => ({ services, total, drops }))(traced.dataplane.stats()));
     t.same(plain.connections(), traced.connections());
   }

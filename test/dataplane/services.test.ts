@@ -1,7 +1,7 @@
 import t from 'tap';
 import { parseAddress, swap16 } from '../../lib/wire/address.ts';
 import { Counters } from '../../lib/dataplane/estimator.ts';
-import { Services } from '../../lib/dataplane/services.ts';
+import { SLOT_WORDS, Services } from '../../lib/dataplane/services.ts';
 import { IPPROTO } from '../../lib/model/protocol.ts';
 import { destination, server, service, tcpService, udpService, VIP, VIP6 } from '../support/frames.ts';
 
@@ -87,7 +87,7 @@ t.test('slots grow with the destinations', async (t) => {
   for (let n = 0; n < 300; n++) table.addDestination(tcpService().id, destination(`10.9.${n >> 8}.${n & 255}`, 80));
   const slots = new Set(table.get(tcpService().id)!.destinations.map(({ slot }) => slot));
   t.equal(slots.size, 300);
-  t.equal([...slots].every((slot) => table.slots[4 * slot] === 1), true);
+  t.equal([...slots].every((slot) => table.slots[SLOT_WORDS * slot] === 1), true);
 });
 
 t.test('thresholds: overload begins at the upper, ends below the lower or three quarters, and follows edits', async (t) => {
