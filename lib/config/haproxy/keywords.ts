@@ -12,14 +12,20 @@ export const READ_WORDS = ['mode', 'bind', 'server', 'balance', 'default_backend
 
 /** Without meaning where packets are forwarded: nothing is lost. */
 export const NEEDLESS_WORDS = `
-backlog clitcpka-cnt clitcpka-idle clitcpka-intvl description errorfile errorfiles errorloc errorloc302 errorloc303 fullconn id log log-format log-format-sd log-tag max-keep-alive-queue
-max-session-srv-conns maxconn monitor monitor-uri monitor-net no rate-limit redispatch retries retry-on srvtcpka-cnt srvtcpka-idle srvtcpka-intvl stats unique-id-format unique-id-header source
+backlog clitcpka-cnt clitcpka-idle clitcpka-intvl description errorfile errorfiles errorloc errorloc302 errorloc303 fullconn guid hash-preserve-affinity id log log-format log-format-sd log-tag max-keep-alive-queue
+max-session-srv-conns maxconn monitor monitor-uri no rate-limit retries transparent retry-on srvtcpka-cnt srvtcpka-idle srvtcpka-intvl stats unique-id-format unique-id-header source
 email-alert load-server-state-from-file server-state-file-name dispatch hash-balance-factor grace bind-process
+`.trim().split(/\s+/);
+
+/** Gone from HAProxy: it refuses a file that has them. */
+export const REMOVED_WORDS = `
+appsession block clitimeout contimeout srvtimeout monitor-net redispatch reqadd reqallow reqdel reqdeny reqiallow reqidel reqideny reqipass reqirep reqitarpit reqpass reqrep reqtarpit rspadd rspdel rspdeny
+rspidel rspideny rspirep rsprep
 `.trim().split(/\s+/);
 
 /** What a forwarder cannot do: it does not read what is sent. */
 export const LOST_WORDS = `
-acl appsession block capture compression cookie declare dynamic-cookie-key filter force-persist http-after-response http-error http-request http-response http-reuse http-send-name-header ignore-persist
+acl capture compression cookie declare dynamic-cookie-key filter force-persist http-after-response http-error http-request http-response http-reuse http-send-name-header ignore-persist
 persist redirect reqadd reqallow reqdel reqdeny reqrep rspadd rspdel rsprep server-template tcp-request tcp-response use-fcgi-app use-server use_backend
 `.trim().split(/\s+/);
 
@@ -46,7 +52,8 @@ export const SERVER_NEEDLESS: Readonly<Record<string, number>> = {
   'pool-low-conn': 1, 'pool-max-conn': 1, 'pool-purge-delay': 1, 'max-reuse': 1, 'log-proto': 1, 'socks4': 1, 'check-via-socks4': 0, 'check-send-proxy': 0, 'check-alpn': 1, 'check-proto': 1, ws: 1, 'verifyhost': 1,
   namespace: 1, 'no-send-proxy': 0, 'no-ssl': 0, 'no-verifyhost': 0, 'stick': 0, 'non-stick': 0, 'shard': 1, redir: 1, 'agent-addr': 1, 'agent-inter': 1, 'agent-port': 1, 'agent-send': 1, 'no-agent-check': 0, 'tls-tickets': 0,
   'no-tls-tickets': 0, 'ssl-reuse': 0, 'no-ssl-reuse': 0, ciphers: 1, ciphersuites: 1, 'ca-file': 1, 'crl-file': 1, crt: 1, 'ssl-min-ver': 1, 'ssl-max-ver': 1, 'force-sslv3': 0, 'force-tlsv10': 0, 'force-tlsv11': 0,
-  'force-tlsv12': 0, 'force-tlsv13': 0, 'no-sslv3': 0, 'no-tlsv10': 0, 'no-tlsv11': 0, 'no-tlsv12': 0, 'no-tlsv13': 0, 'on-marked-down': 1, 'on-marked-up': 1,
+  'force-tlsv12': 0, 'force-tlsv13': 0, 'no-sslv3': 0, 'no-tlsv10': 0, 'no-tlsv11': 0, 'no-tlsv12': 0, 'no-tlsv13': 0, 'on-marked-down': 1, 'on-marked-up': 1, sigalgs: 1, 'client-sigalgs': 1, curves: 1,
+  'no-send-proxy-v2': 0, 'no-send-proxy-v2-ssl': 0, 'no-send-proxy-v2-ssl-cn': 0, 'no-check-send-proxy': 0, guid: 1, 'init-state': 1, 'log-bufsize': 1, 'strict-maxconn': 0,
 };
 /** server parameters that need a proxy. */
 export const SERVER_LOST: Readonly<Record<string, number>> = {

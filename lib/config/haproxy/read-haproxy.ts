@@ -7,7 +7,7 @@ import { NO_GLOBALS } from '../../model/desired-configuration.ts';
 import type { ConfigHost } from '../config-host.ts';
 import { Diagnostics, type Place } from '../diagnostics.ts';
 import { finishProxy } from './finish-proxy.ts';
-import { CHECK_OPTIONS, LOST_OPTIONS, LOST_WORDS, NEEDLESS_OPTIONS, NEEDLESS_WORDS, OTHER_SECTIONS, PROXY_SECTIONS, READ_WORDS } from './keywords.ts';
+import { CHECK_OPTIONS, LOST_OPTIONS, LOST_WORDS, NEEDLESS_OPTIONS, NEEDLESS_WORDS, OTHER_SECTIONS, PROXY_SECTIONS, READ_WORDS, REMOVED_WORDS } from './keywords.ts';
 import { haproxyWords, timeSec } from './lines.ts';
 import { newProxy, type Proxy } from './proxy.ts';
 
@@ -99,6 +99,10 @@ function openSection(words: readonly string[], place: Place, state: State): void
 
 function readWord(words: readonly string[], place: Place, proxy: Proxy, diagnostics: Diagnostics): void {
   const [word, first] = words as [string, ...string[]];
+  if (REMOVED_WORDS.includes(word)) {
+    diagnostics.error(place, `"${word}" is not supported any more`, 'HAProxy refuses the file; ignored', word);
+    return;
+  }
   if (!KNOWN_WORDS.includes(word)) {
     diagnostics.error(place, `unknown keyword "${word}" in ${proxy.kind} section`, 'the file is refused; ignored', word, KNOWN_WORDS);
     return;
