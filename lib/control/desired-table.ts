@@ -1,9 +1,9 @@
 /**
  * From a desired configuration to the table it means, at one of two moments: `start`, before any check has run, as the format's own
- * program installs it; and `healthy`, every server up. Services that a file has twice become one: what came first counts.
+ * program installs it; and `healthy`, every server up (but those that are down by configuration). Services that a file has twice become one: what came first counts.
  */
 import { destinationKey, type Destination } from '../model/destination.ts';
-import { destinationFor, type DesiredConfiguration, type DesiredService } from '../model/desired-configuration.ts';
+import { destinationFor, type DesiredConfiguration, type DesiredDestination, type DesiredService } from '../model/desired-configuration.ts';
 import { serviceKey, type ServiceId, type VirtualService } from '../model/virtual-service.ts';
 import type { ConfiguredService } from './reconcile.ts';
 
@@ -33,13 +33,14 @@ export function desiredTable({ services }: Pick<DesiredConfiguration, 'services'
 /** `replaces`: the sorry server takes over the entry of a server that is quiesced. */
 function installed({ destinations, policy }: DesiredService, moment: Moment): { readonly destination: Destination; readonly replaces: boolean }[] {
   const wanted = destinations.filter(({ disabled }) => !disabled);
-  const up = (startsUp: boolean): boolean => moment === 'healthy' || startsUp;
-  const liveWeight = wanted.reduce((sum, { destination, startsUp }) => sum + (up(startsUp) ? destination.weight : 0), 0);
+  const up = ({ startsUp, checks }: DesiredDestination): boolean => (moment === 'start' ? startsUp : !checks.some(({ check }) => check.kind === 'fixed' && !check.up));
+  const liveWeight = wanted.reduce((sum, one) => sum + (up(one) ? one.destination.weight : 0), 0);
   const { sorryServer, quorum, hysteresis } = policy;
   const reached = policy.alpha ? liveWeight >= quorum + hysteresis : liveWeight > 0 && liveWeight >= quorum - hysteresis;
   const sorryAlone = sorryServer !== null && !reached && sorryServer.mode === 'replace';
-  const result = wanted.flatMap(({ destination, startsUp, inhibitOnFailure }) => {
-    if (up(startsUp) && !sorryAlone) return [{ destination, replaces: false }];
+  const result = wanted.flatMap((one) => {
+    const { destination, inhibitOnFailure } = one;
+    if (up(one) && !sorryAlone) return [{ destination, replaces: false }];
     return inhibitOnFailure || policy.onFailure === 'quiesce' ? [{ destination: { ...destination, weight: 0 }, replaces: false }] : [];
   });
   if (sorryServer === null || (reached && !sorryServer.inhibit)) return result;

@@ -74,6 +74,7 @@ export function globalKeyword(globals: GlobalDraft, scripts: ScriptRules, source
     lvs_flush_onstop: { read: () => { globals.flushOnStop = true; } },
     notify_fifo: fifo, lvs_notify_fifo: fifo, notify_fifo_script: fifoScript, lvs_notify_fifo_script: fifoScript,
     rs_init_notifies: { read: () => { globals.rsInitNotifies = true; } },
+    nftables_ipvs: { read: (line) => diagnostics.note(line.place, 'nftables_ipvs folds a group into one firewall mark', 'here each address of a group is a service of its own', 'nftables_ipvs') },
     vrrp_strict: { read: () => { globals.vrrpStrict = true; } },
     vrrp_version: { read: (line) => { const version = values.integer(line, 1, 2, 3); if (version !== null) globals.vrrpVersion = version; } },
     linkbeat_interfaces: { items: () => {} },

@@ -3,6 +3,7 @@ import { memoryHost, type ConfigHost } from '../../../lib/config/config-host.ts'
 import { readLdirectord } from '../../../lib/config/ldirectord/read-ldirectord.ts';
 import { refusals } from '../../../lib/config/read-configuration.ts';
 import type { DesiredConfiguration } from '../../../lib/model/desired-configuration.ts';
+import { tableText } from '../../../cli/tsipvs/config.ts';
 import { recordedDump, recordedFiles, recordedText, startTable } from '../recorded.ts';
 
 /** Names that the recording machine resolved. */
@@ -60,3 +61,17 @@ t.test('timers, thresholds, ranges and requests of a server', async (t) => {
   t.match(service!.destinations[0]!.checks, [{ timing: { intervalSec: 7, timeoutSec: 3, retries: 2 }, check: { kind: 'http', urls: [{ path: '/a', regex: 'b' }] }, target: { port: 8080 } }]);
   t.equal(service!.policy.onFailure, 'remove');
 });
+
+/** The last table of a timeline before `until`. */
+function tableAt(timeline: string, until: string): string[] {
+  const before = timeline.split('\n').slice(0, timeline.split('\n').findIndex((line) => line.includes(until)));
+  return before.findLast((line) => / IPVS /.test(line))!.replace(/^.* IPVS /, '').split(';').filter((line) => line !== '');
+}
+
+for (const [name, until] of [['ld-types', 'TERM'], ['ld-http-qno', 'body of rs1 changes']] as const) {
+  t.test(`with every server up, the table of ${name} is the one ldirectord came to`, async (t) => {
+    const configuration = read(recordedText(`ldirectord/timelines/${name}.cf`));
+    t.same(configuration.diagnostics.filter(({ severity }) => severity !== 'note'), []);
+    t.same(tableText(configuration, 'healthy').trim().split('\n'), tableAt(recordedText(`ldirectord/timelines/${name}.log`), until));
+  });
+}
