@@ -48,7 +48,7 @@ export class Director {
   readonly #link: DataplaneLink;
   readonly #live: LivePlane | null;
 
-  private constructor(table: ServiceTable, link: DataplaneLink, live: LivePlane | null, device: string, log: Log) {
+  private constructor(table: ServiceTable, link: DataplaneLink, live: LivePlane | null, { device, ownVips, log }: DirectorOptions) {
     const started = process.hrtime.bigint();
     const version = packageVersion();
     const info = (): DaemonInfo => ({
@@ -60,26 +60,32 @@ export class Director {
     this.#live = live;
     this.controller = new Controller({ table, link, info });
     this.health = new HealthController({
-      table, api: this.controller, clock: hostClock, random: Math.random, readLoad, log, notifier: new HostNotifier((problem) => log.warn(problem)),
+      table, api: this.controller, clock: hostClock, random: Math.random, readLoad, log, hasAddress: (address) => ownVips || live === null || hasAddress(live.network, address), notifier: new HostNotifier((problem) => log.warn(problem)),
       probe: (check, target, step, controller) => runProbe(check, target, step, hostSockets, controller),
     });
     this.controller.useHealth(this.health);
   }
 
   /** Resolves when packets are being handled (with an empty table). Nothing is left behind when it is refused. */
-  static async start({ device, interfaces, maxConnections, ownVips, log, onFailure }: DirectorOptions): Promise<Director> {
+  static async start(options: DirectorOptions): Promise<Director> {
+    const { device, interfaces, maxConnections, ownVips, log, onFailure } = options;
     const table = new ServiceTable();
     if (device === 'none') {
       table.useNetwork(hostInterfaces());
       const link = new InProcessLink(
         new Dataplane({ maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE, startMs: performance.now() }), () => performance.now(), NOWHERE,
       );
-      return new Director(table, link, null, device, log);
+      return new Director(table, link, null, options);
     }
+    let director: Director | null = null;
     const live = await LivePlane.start({
-      device, interfaces, maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE, ownVips, log, onFailure, onNetwork: (state) => table.useNetwork(state),
+      device, interfaces, maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE, ownVips, log, onFailure, onNetwork: (state) => {
+        table.useNetwork(state);
+        director?.health.addressesChanged();
+      },
     });
-    return new Director(table, live, live, device, log);
+    director = new Director(table, live, live, options);
+    return director;
   }
 
   get interfaces(): readonly string[] {
@@ -105,4 +111,8 @@ export class Director {
   async #devices(): Promise<readonly DeviceReport[]> {
     return this.#live === null ? [] : this.#live.devices();
   }
+}
+
+function hasAddress(network: NetworkState | null, address: string): boolean {
+  return network?.interfaces.some(({ addresses }) => addresses.some((own) => own.split('/')[0] === address)) ?? false;
 }

@@ -40,6 +40,8 @@ export interface HealthControllerOptions {
   readonly notifier: Notifier;
   /** The load average of a real server, null where it cannot be told. */
   readonly readLoad: (monitor: LoadMonitor, address: string) => Promise<number | null>;
+  /** Whether an address is on this host, for ha_suspend. */
+  readonly hasAddress: (address: string) => boolean;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
 }
 
@@ -87,6 +89,7 @@ export class HealthController implements HealthApi {
     this.#source = source;
     for (const service of old) service.release();
     notifier.use(configuration.globals);
+    this.addressesChanged();
     if (isFirst && configuration.globals.rsInitNotifies) {
       for (const service of next) for (const server of service.servers) if (server.up && !server.desired.disabled) this.#notify({ kind: 'server', up: true, service: service.desired, server: server.desired, cause: 'starts up' });
     }
@@ -149,6 +152,18 @@ export class HealthController implements HealthApi {
     this.#settle(service, 'administrator');
     this.#administered(serviceText(service.desired), id, request, state);
     return state;
+  }
+
+  /** Addresses came or went: services with ha_suspend are checked only while theirs is here. */
+  addressesChanged(): void {
+    for (const service of this.#services) {
+      const { ids, policy } = service.desired;
+      if (!policy.haSuspend) continue;
+      const suspended = !ids.some((id) => id.kind === 'fwmark' || this.#options.hasAddress(id.address));
+      if (suspended === service.suspended) continue;
+      service.suspend(suspended);
+      this.#options.log.info(`${suspended ? 'Suspending' : 'Activating'} health checks of VS ${serviceText(service.desired)}: its address is ${suspended ? 'not ' : ''}on this host`);
+    }
   }
 
   /** Compare the table with what it should hold, and put right what others changed. How many commands that took. */

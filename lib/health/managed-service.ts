@@ -19,7 +19,7 @@ import { decide, type PolicyDecision } from './service-policy.ts';
 export interface ManagedServer {
   readonly desired: DesiredDestination;
   readonly key: string;
-  readonly checks: readonly WatchedCheck[];
+  checks: readonly WatchedCheck[];
   up: boolean;
   /** When it came in, for slow start; null: it need not start slowly (any more). */
   upSinceMs: number | null;
@@ -49,6 +49,7 @@ export class ManagedService {
   /** As announced; null before the first announcement. */
   #quorumUp: boolean | null;
   #lastSorryInUse = false;
+  #suspended = false;
   #stopTimer: () => void = () => {};
 
   constructor(options: ManagedServiceOptions) {
@@ -116,6 +117,20 @@ export class ManagedService {
     if (weight === (server.loadWeight ?? destination.weight)) return;
     server.loadWeight = weight;
     this.#options.onChange(this, { kind: 'weight', server, cause: `load ${load}` });
+  }
+
+  get suspended(): boolean {
+    return this.#suspended;
+  }
+
+  /** Stop probing, and keep what is known (ha_suspend: the address is at another director); or go on where it stopped. */
+  suspend(suspended: boolean): void {
+    if (this.#suspended === suspended) return;
+    this.#suspended = suspended;
+    for (const server of this.servers) {
+      if (suspended) for (const check of server.checks) check.release();
+      else server.checks = server.checks.map(({ check, target, monitor }) => this.#options.pool.watch(check, target, (change) => this.#heard(server, change), { up: monitor.up, hasRun: monitor.hasRun }));
+    }
   }
 
   release(): void {

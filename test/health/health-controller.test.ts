@@ -164,6 +164,27 @@ t.test('the addresses of a group share one set of checks; two services with the 
   ]);
 });
 
+t.test('ha_suspend: no probes while the address is elsewhere, what is known is kept, and goes on being true', async (t) => {
+  const down = new Set(['10.1.0.1']);
+  let here = true;
+  const world = worldOf(down, { hasAddress: () => here });
+  await use(world, service([server(1), server(2)], { policy: { ...PLAIN_POLICY, haSuspend: true } }));
+  await world.advance(1);
+  t.equal(weights(world), '2:1');
+  here = false;
+  world.health.addressesChanged();
+  const probes = world.health.report().probes;
+  down.clear();
+  down.add('10.1.0.2');
+  await world.advance(60);
+  t.same(world.health.report().probes, { ...probes, monitors: 0 });
+  t.equal(weights(world), '2:1');
+  here = true;
+  world.health.addressesChanged();
+  await world.advance(6);
+  t.equal(weights(world), '1:1');
+});
+
 t.test('drained is told when the last connection has ended', async (t) => {
   const world = worldOf(new Set());
   const events: HealthEvent[] = [];

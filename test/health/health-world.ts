@@ -22,7 +22,7 @@ export class HealthWorld {
   readonly problems: string[] = [];
   #table = '';
 
-  constructor(probe: (...args: Parameters<RunProbe>) => ProbeOutcome | Promise<ProbeOutcome>, options: { random?: () => number; load?: () => number | null } = {}) {
+  constructor(probe: (...args: Parameters<RunProbe>) => ProbeOutcome | Promise<ProbeOutcome>, options: { random?: () => number; load?: () => number | null; hasAddress?: () => boolean } = {}) {
     const info = { version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], connTabSize: 0, uptimeSec: 0 };
     this.controller = new Controller({ table: this.table, link: this.link, info: () => info });
     const notifier: Notifier = {
@@ -35,7 +35,7 @@ export class HealthWorld {
     };
     this.health = new HealthController({
       table: this.table, api: this.controller, clock: this.clock, probe: async (...args) => probe(...args), random: options.random ?? (() => 0.5), notifier,
-      readLoad: async () => options.load?.() ?? null, log: { info() {}, warn() {}, error: (message) => void this.problems.push(message) },
+      readLoad: async () => options.load?.() ?? null, hasAddress: options.hasAddress ?? (() => true), log: { info() {}, warn() {}, error: (message) => void this.problems.push(message) },
     });
     const apply = this.link.apply.bind(this.link);
     this.link.apply = async (edits) => {
