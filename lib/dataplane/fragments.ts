@@ -91,20 +91,19 @@ export class Fragments {
 
   /** End what is too old. Returns ms until the next is, Infinity when none waits. */
   expire(nowMs: number, onTimeout: ReassemblyTimeout): number {
-    let wakeMs = Infinity;
-    for (const family of [4, 6] as const) {
-      for (let d = this.#oldest[family]; d !== null; d = this.#oldest[family]) {
-        const leftMs = d.createdMs + TIMEOUT_MS[family] - nowMs;
-        if (leftMs > 0) {
-          wakeMs = Math.min(wakeMs, leftMs);
-          break;
-        }
-        this.#drops[DROP.fragmentTimeout]! += d.count;
-        this.#tell(d, onTimeout);
-        this.#release(d);
-      }
+    const wake4Ms = this.#expire(4, nowMs, onTimeout);
+    return Math.min(wake4Ms, this.#expire(6, nowMs, onTimeout));
+  }
+
+  #expire(family: 4 | 6, nowMs: number, onTimeout: ReassemblyTimeout): number {
+    for (let d = this.#oldest[family]; d !== null; d = this.#oldest[family]) {
+      const leftMs = d.createdMs + TIMEOUT_MS[family] - nowMs;
+      if (leftMs > 0) return leftMs;
+      this.#drops[DROP.fragmentTimeout]! += d.count;
+      this.#tell(d, onTimeout);
+      this.#release(d);
     }
-    return wakeMs;
+    return Infinity;
   }
 
   #insert(p: Packet, d: Datagram, headerEnd: number, dataOff: number, start: number, end: number): number {

@@ -59,6 +59,10 @@ export class HeldFrames {
   readonly #byHop = new Map<number, HeldFrame[]>();
   #bytes = 0;
 
+  get empty(): boolean {
+    return this.#byHop.size === 0;
+  }
+
   /** Next hops that frames wait for. */
   hops(): readonly number[] {
     return [...this.#byHop.keys()];

@@ -48,6 +48,7 @@ export class PathMtus {
 
   /** Forget what is too old; true if anything was. */
   expire(nowMs: number): boolean {
+    if (this.#byAddress.size === 0) return false;
     let any = false;
     for (const [key, learnt] of this.#byAddress) {
       if (nowMs < learnt.untilMs) continue;
