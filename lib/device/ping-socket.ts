@@ -2,8 +2,9 @@
  * One ICMP echo: through the kernel's ping socket where the host allows it (no privilege needed), else through a raw socket, where the
  * identifier tells our replies from others'.
  */
-import { closeFd, receive, send, sockaddrIn, sockaddrIn6, socket, SystemCallError, watchReadable } from '../../native-shims/index.ts';
+import { bind, closeFd, receive, send, sockaddrIn, sockaddrIn6, socket, SystemCallError, watchReadable } from '../../native-shims/index.ts';
 import { parseAddress } from '../wire/address.ts';
+import { markSocket, type MarkedTarget } from './marked-socket.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -21,7 +22,8 @@ const ECHO: Readonly<Record<4 | 6, EchoTypes>> = {
 let lastIdentifier = 0;
 
 /** Resolves with the echo reply; rejects when that is impossible, or with the signal's abort. */
-export function ping(address: string, family: 4 | 6, signal: AbortSignal): Promise<void> {
+export function ping(target: Pick<MarkedTarget, 'address' | 'bindAddress' | 'bindInterface' | 'fwmark'>, family: 4 | 6, signal: AbortSignal): Promise<void> {
+  const { address, bindAddress } = target;
   return new Promise((resolve, reject) => {
     const echo = ECHO[family];
     let raw = false;
@@ -50,8 +52,13 @@ export function ping(address: string, family: 4 | 6, signal: AbortSignal): Promi
       else reject(error);
     };
     const aborted = (): void => end(new Error('no echo reply in time'));
-    const bytes = new Uint8Array(parseAddress(address)!.words.buffer);
-    const sent = send(fd, request, family === 4 ? sockaddrIn(bytes, 0) : sockaddrIn6(bytes, 0));
+    try {
+      markSocket(fd, target);
+      if (bindAddress !== undefined) bind(fd, socketAddress(bindAddress, family));
+    } catch (error) {
+      return end(error as Error);
+    }
+    const sent = send(fd, request, socketAddress(address, family));
     if (sent < 0) return end(new Error(`cannot send: ${new SystemCallError('send', -sent).code}`));
     stop = watchReadable(fd, () => {
       for (;;) {
@@ -67,6 +74,11 @@ export function ping(address: string, family: 4 | 6, signal: AbortSignal): Promi
     if (signal.aborted) aborted();
     else signal.addEventListener('abort', aborted, { once: true });
   });
+}
+
+function socketAddress(address: string, family: 4 | 6): Uint8Array {
+  const bytes = new Uint8Array(parseAddress(address)!.words.buffer);
+  return family === 4 ? sockaddrIn(bytes, 0) : sockaddrIn6(bytes, 0);
 }
 
 function echoRequest({ request, protocol }: EchoTypes, identifier: number): Uint8Array {
