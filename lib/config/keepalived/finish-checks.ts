@@ -56,7 +56,8 @@ function finishTiming(checker: CheckerDraft, defaults: CheckDefaults): CheckTimi
 
 function finishTarget(target: CheckTarget, { kind }: CheckKind, { server }: CheckDefaults): CheckTarget {
   if (kind === 'exec' || kind === 'file' || kind === 'fixed') return {};
-  return { ...target, address: target.address ?? server.address, port: target.port ?? (server.filePort > 0 ? server.filePort : OWN_PORTS[kind] ?? 0) };
+  const port = target.port ?? (server.filePort > 0 ? server.filePort : OWN_PORTS[kind]);
+  return { ...target, address: target.address ?? server.address, ...(port === undefined ? {} : { port }) };
 }
 
 function finishKind(checker: CheckerDraft, { server, service, trackFiles }: CheckDefaults): CheckKind {

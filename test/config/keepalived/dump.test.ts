@@ -58,7 +58,7 @@ function readCheckers({ services }: DesiredConfiguration): string[] {
     if (name === 'FILE_CHECK' || name === 'BFD_CHECK') return name;
     const urls = check.kind === 'http' ? check.urls.map((url) => [url.path, url.digest ?? '', (url.statusCodes ?? [[200, 299] as const]).map(([low, high]) => (low === high ? low : `${low}-${high}`)).join('+')].join()) : [];
     return [
-      name, yes(timing.alpha), timing.intervalSec, timing.warmupSec, timing.retries, timing.delayBeforeRetrySec, `[${target.address}]:${target.port}`, timing.timeoutSec, check.kind === 'smtp' ? check.helo : '',
+      name, yes(timing.alpha), timing.intervalSec, timing.warmupSec, timing.retries, timing.delayBeforeRetrySec, `[${target.address}]:${target.port ?? 0}`, timing.timeoutSec, check.kind === 'smtp' ? check.helo : '',
       check.kind === 'dns' ? check.type : '', target.fwmark ?? '', ...urls,
     ].join(' ');
   })));
