@@ -1,9 +1,12 @@
 /** Checkers against real servers on loopback. */
 import t from 'tap';
+import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import type { CheckKind } from '../../lib/model/health-check.ts';
 import { CHECKERS, runProbe } from '../../lib/health/index.ts';
 import type { ProbeOutcome } from '../../lib/health/checker.ts';
@@ -13,6 +16,7 @@ import { healthCheck, hostileCases, TcpTarget } from './checker-cases.ts';
 const HTTP: Extract<CheckKind, { kind: 'http' }> = { kind: 'http', tls: false, urls: [{ path: '/' }], version: '1.0', method: 'GET', sni: null, verify: false, fastRecovery: false, userAgent: 'KeepAliveClient' };
 const SMTP: CheckKind = { kind: 'smtp', helo: 'smtpchecker.keepalived.org' };
 const SEND: Extract<CheckKind, { kind: 'send-expect' }> = { kind: 'send-expect', send: 'PING\r\n', expect: 'PONG', match: 'prefix', udp: false };
+const HAS_OPENSSL = spawnSync('openssl', ['version']).status === 0;
 const DIGEST = 'b1946ac92492d2347c6235b4d2611184';
 
 hostileCases(t, { kind: 'tcp' }, ['hangs', 'closes', 'floods', 'drips', 'garbage'], ['resets']);
@@ -198,4 +202,26 @@ t.test('a cancelled probe ends at once', async (t) => {
   setTimeout(() => cancel.abort(), 50);
   t.match(await probing, { ok: false });
   target.close();
+});
+
+t.test('https: certificates are not judged unless asked for, the server name is sent when configured', { skip: HAS_OPENSSL ? false : 'openssl is not installed' }, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'https-check-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => join(directory, name)) as [string, string];
+  spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=www.example.org', '-keyout', key, '-out', cert]);
+  let name: string | false | null = null;
+  const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (socket) => {
+    name = socket.servername;
+    socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n'));
+  });
+  server.on('tlsClientError', () => {});
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const target = { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  const check = { ...HTTP, tls: true, urls: [{ path: '/', digest: DIGEST }] };
+  t.same(await runProbe(healthCheck(check, 10), target, 0, hostSockets), { ok: true, error: '' });
+  t.equal(name, false);
+  t.same(await runProbe(healthCheck({ ...check, sni: 'www.example.org' }, 10), target, 0, hostSockets), { ok: true, error: '' });
+  t.equal(name, 'www.example.org');
+  t.match(await runProbe(healthCheck({ ...check, verify: true, sni: 'www.example.org' }, 10), target, 0, hostSockets), { ok: false, error: /self.signed/ });
 });
