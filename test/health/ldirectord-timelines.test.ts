@@ -22,20 +22,30 @@ for (const name of ['ld-http-qno', 'ld-http-qyes']) {
       return { atSec: Number(at), text: words.join(' ') };
     });
     const startSec = recording.find(({ text }) => text === '## start')!.atSec;
-    // The maintenance directory and autoreload are the director's own affair, not the monitor's.
-    const end = recording.findIndex(({ text }) => text.startsWith('## maintenance'));
+    // What follows is reading the file again by itself, which is left to SIGHUP.
+    const end = recording.findIndex(({ text }) => text.startsWith('## autoreload'));
+    const maintenanceSec = recording.find(({ text }) => text.startsWith('## maintenance'))!.atSec;
+    /** The recording script takes the file away again, without a line. */
+    const events = [...recording.slice(0, end), { atSec: maintenanceSec + 8, text: '## maintenance file gone' }].sort((a, b) => a.atSec - b.atSec);
+    let maintained = false;
     const down = new Set<string>();
     let body = 'hello';
-    const probe = async (_check: HealthCheck, { address }: ProbeTarget): Promise<ProbeOutcome> => (down.has(address) || (address === '10.1.0.1' && body !== 'hello') ? failed('no') : PASSED);
+    const probe = async ({ check, name: checkName }: HealthCheck, { address }: ProbeTarget): Promise<ProbeOutcome> => {
+      if (checkName !== 'maintenancedir') return serves(address);
+      t.match(check, { kind: 'exec', command: `test ! -e '/tmp/maint/${address}' -a ! -e '/tmp/maint/${address}:80'` });
+      return maintained && address === '10.1.0.1' ? failed('maintenance') : PASSED;
+    };
+    const serves = (address: string): ProbeOutcome => (down.has(address) || (address === '10.1.0.1' && body !== 'hello') ? failed('no') : PASSED);
     let drawn = 0;
     const world = new HealthWorld(probe, { random: () => [0.2, 0.6][drawn++ % 2]! });
     await world.health.use(readLdirectord('ldirectord.cf', memoryHost({ 'ldirectord.cf': readFileSync(join(RECORDED, `${name}.cf`), 'utf8') })), 'ldirectord.cf');
     const theirs = recording.slice(0, end).filter(({ text }) => text.startsWith('IPVS ')).map(({ atSec, text }) => ({ atSec, text: sortedRules(text.slice(5)) }));
-    for (const { atSec, text } of recording.slice(0, end)) {
+    for (const { atSec, text } of events) {
       if (atSec > startSec) await world.advance(atSec - startSec - world.sec);
       const [, server, state] = /^## server (\d) (up|down)$/.exec(text) ?? [];
       if (state === 'down') down.add(`10.1.0.${server}`);
       if (state === 'up') down.delete(`10.1.0.${server}`);
+      if (text.startsWith('## maintenance')) maintained = !text.endsWith('gone');
       if (text === '## body of rs1 changes') body = 'bye';
       if (text === '## rs1 body back') body = 'hello';
     }

@@ -21,6 +21,7 @@ export function sectionChecks(section: Section, id: ServiceId, lookup: Lookup, d
   const service = own('service') ?? PORT_SERVICES[servicePort ?? -1] ?? 'none';
   const connectSec = lookup('checktimeout')?.value;
   const negotiateSec = lookup('negotiatetimeout')?.value;
+  const maintenance = lookup('maintenancedir')?.value;
   const timing = (negotiates: boolean): CheckTiming => ({
     intervalSec: Number(lookup('checkinterval')?.value ?? DEFAULT_INTERVAL_SEC),
     timeoutSec: negotiates ? Number(negotiateSec ?? connectSec ?? DEFAULT_NEGOTIATE_SEC) : Number(connectSec ?? negotiateSec ?? DEFAULT_CONNECT_SEC),
@@ -30,8 +31,15 @@ export function sectionChecks(section: Section, id: ServiceId, lookup: Lookup, d
     const port = checkPort ?? (real.destination.port > 0 ? real.destination.port : null);
     const target = { address: real.destination.address, ...(port === null ? {} : { port }) };
     const negotiates = type === 'negotiate' || type === 'combined';
-    return [{ name: type, timing: timing(negotiates), target, check: kindOf(negotiates ? `negotiate ${service}` : type, real, section, own, id) }];
+    const checks = [{ name: type, timing: timing(negotiates), target, check: kindOf(negotiates ? `negotiate ${service}` : type, real, section, own, id) }];
+    return maintenance === undefined ? checks : [...checks, { name: 'maintenancedir', timing: { ...timing(false), retries: 0, alpha: false }, target: {}, check: noFile(maintenance, real) }];
   };
+}
+
+/** A file named HOST or HOST:PORT in the maintenance directory takes the server out. */
+function noFile(directory: string, { destination: { address, port } }: RealServer): CheckKind {
+  const quoted = (name: string): string => `'${`${directory.replace(/\/+$/, '')}/${name}`.replaceAll("'", "'\\''")}'`;
+  return { kind: 'exec', command: `test ! -e ${quoted(address)} -a ! -e ${quoted(`${address}:${port}`)}`, dynamicWeight: false };
 }
 
 function checkType(section: Section, diagnostics: Diagnostics): string {
