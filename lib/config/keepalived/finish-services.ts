@@ -32,7 +32,7 @@ export function checkScriptSecurity(services: readonly DesiredService[], drafts:
   const commands = services.flatMap(({ policy, destinations }) => [
     policy.quorumUp?.command, policy.quorumDown?.command, ...destinations.flatMap(({ notifyUp, notifyDown, checks }) => [notifyUp?.command, notifyDown?.command, ...checks.map(({ check }) => (check.kind === 'exec' ? check.command : undefined))]),
   ]);
-  const first = commands.find((command) => command !== undefined && !scripts.missing(command));
+  const first = commands.find((command) => command !== undefined && scripts.present(command));
   if (first !== undefined) diagnostics.warn(drafts[0]!.place, `scripts are used ("${first}") but enable_script_security is not`, 'they run, as keepalived runs them');
 }
 

@@ -13,7 +13,7 @@ export function groupKeyword(groups: Map<string, Group>, diagnostics: Diagnostic
     items: (line, items) => {
       const name = values.word(line);
       if (name === null) return;
-      if (groups.has(name)) diagnostics.warn(line.place, `virtual_server_group "${name}" stands there twice`, 'its members are added', name);
+      if (groups.has(name)) diagnostics.note(line.place, `virtual_server_group "${name}" stands there twice`, 'its members are added', name);
       const all = [...(groups.get(name)?.members ?? [])];
       for (const item of items) {
         if (all.length >= MAX_MEMBERS) break;

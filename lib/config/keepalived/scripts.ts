@@ -16,8 +16,12 @@ export class ScriptRules {
 
   /** Whether the program of a command line is known not to be there. */
   missing(command: string): boolean {
-    const program = commandWords(command)[0] ?? '';
-    return this.#host.isExecutable(program) === false;
+    return this.#host.isExecutable(programOf(command)) === false;
+  }
+
+  /** Whether it is known to be there. */
+  present(command: string): boolean {
+    return this.#host.isExecutable(programOf(command)) === true;
   }
 
   usable(user: string): boolean {
@@ -29,4 +33,8 @@ export class ScriptRules {
     if (this.user === null) return false;
     return this.user !== undefined || !this.security || this.#host.hasUser(PREFERRED_USER) !== false;
   }
+}
+
+function programOf(command: string): string {
+  return commandWords(command)[0] ?? '';
 }

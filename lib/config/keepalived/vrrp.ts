@@ -25,13 +25,31 @@ export function keptBody(items: readonly Item[]): unknown {
 export function checkVrrp(blocks: readonly KeptBlock[], globals: VrrpGlobals, host: ConfigHost, diagnostics: Diagnostics): void {
   const used = new Map<string, string>();
   const names = new Set<string>();
+  const scripts = checkScripts(blocks, diagnostics);
   for (const block of blocks) {
     if (block.name !== 'vrrp_instance') continue;
     const name = block.line.words[1] ?? '';
     if (names.has(name)) diagnostics.warn(block.line.place, `vrrp_instance ${name} stands there twice`, 'the second one is left out', name);
     else new Instance(block, name, globals, host, diagnostics).check(used);
     names.add(name);
+    for (const { line, children } of block.items.filter(({ line: one }) => one.words[0] === 'track_script')) {
+      for (const { line: tracked } of children ?? []) {
+        if (!scripts.has(tracked.words[0]!)) diagnostics.warn(tracked.place, `(${name}) no vrrp_script "${tracked.words[0]}" to track`, 'ignored', tracked.words[0]!, [...scripts]);
+      }
+      if (children === null) diagnostics.warn(line.place, `(${name}) track_script without a block`, 'ignored', 'track_script');
+    }
   }
+}
+
+/** Names of scripts that can be tracked. */
+function checkScripts(blocks: readonly KeptBlock[], diagnostics: Diagnostics): Set<string> {
+  const usable = new Set<string>();
+  for (const { name, line, items } of blocks) {
+    if (name !== 'vrrp_script' || line.words[1] === undefined) continue;
+    if (items.some(({ line: one }) => one.words[0] === 'script' && one.words.length > 1)) usable.add(line.words[1]);
+    else diagnostics.warn(line.place, `vrrp_script ${line.words[1]} has no script`, 'left out', line.words[1]);
+  }
+  return usable;
 }
 
 class Instance {
