@@ -13,6 +13,8 @@ export type { ControlCommand } from './model/control-command.ts';
 export type { DataplaneLink } from './model/dataplane-link.ts';
 export type { Destination, ForwardingMethod, Tunnel } from './model/destination.ts';
 export { LvsError, type LvsErrorCode } from './model/errors.ts';
+export type { DesiredConfiguration } from './model/desired-configuration.ts';
+export type { HealthEvent, HealthReport } from './model/health-state.ts';
 export type { MarkRule } from './model/mark-rule.ts';
 export type { NetworkState, Neighbour, NetworkInterface, Route } from './model/network-state.ts';
 export type { ConnectionRecord, DataplaneStats, Stats } from './model/stats.ts';

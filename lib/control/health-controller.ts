@@ -18,11 +18,10 @@ import type { AdminState, HealthEvent, HealthReport } from '../model/health-stat
 import { serviceKey, type ServiceId } from '../model/virtual-service.ts';
 import { AdminOverrides } from './admin-overrides.ts';
 import type { ApiCaller } from './api/message.ts';
-import { serviceOf } from './desired-table.ts';
+import { DrainWatch } from './drain-watch.ts';
 import type { AdminRequest, HealthApi } from './health-api.ts';
 import type { Log } from './log.ts';
-import { reconcile, type ConfiguredService } from './reconcile.ts';
-import type { ServiceTable } from './service-table.ts';
+import { describeCommand, ManagedTable, type TableView } from './managed-table.ts';
 import { UnmanagedAdmin } from './unmanaged-admin.ts';
 
 /** How often the table is compared with what it should hold. */
@@ -31,7 +30,7 @@ const REPAIR_INTERVAL_MS = 30_000;
 const DRAIN_INTERVAL_MS = 2_000;
 
 export interface HealthControllerOptions {
-  readonly table: Pick<ServiceTable, 'services' | 'service'>;
+  readonly table: TableView;
   readonly api: ApiCaller;
   readonly clock: HealthClock;
   readonly probe: RunProbe;
@@ -52,12 +51,10 @@ export class HealthController implements HealthApi {
   readonly #unmanaged: UnmanagedAdmin;
   readonly #listeners = new Set<(event: HealthEvent) => void>();
   #services: readonly ManagedService[] = [];
-  /** serviceKey -> the services of the configuration that have it; usually one. */
-  #byKey = new Map<string, ManagedService[]>();
+  #managed = new ManagedTable([]);
   #source: string | null = null;
   #foreignChanges = 0;
-  /** "service server" that wait for their last connection. */
-  readonly #draining = new Map<string, { readonly service: string; readonly id: ServiceId; readonly address: string; readonly port: number }>();
+  readonly #draining = new DrainWatch();
   #stopTimers: (() => void)[] = [];
   #closed = false;
 
@@ -73,19 +70,15 @@ export class HealthController implements HealthApi {
     const isFirst = this.#source === null;
     const old = this.#services;
     const next = configuration.services.map((desired) => this.#manage(desired, this.#counterpart(desired)));
-    const keys = keysOf(next);
-    const before = new Set([...this.#byKey.keys(), ...keys.keys()]);
-    const commands = [
-      ...globalCommands(configuration.globals),
-      ...reconcile(table.services().filter(({ service }) => before.has(serviceKey(service.id))), [...keys].map(([key, sharing]) => this.#wanted(key, sharing))),
-    ];
+    const managed = new ManagedTable(next);
+    const commands = [...globalCommands(configuration.globals), ...managed.changesFrom(this.#managed, table)];
     const refusal = await this.#refused(commands);
     if (refusal !== null) {
       for (const service of next) service.release();
       throw refusal;
     }
     this.#services = next;
-    this.#byKey = keys;
+    this.#managed = managed;
     this.#source = source;
     for (const service of old) service.release();
     notifier.use(configuration.globals);
@@ -109,7 +102,7 @@ export class HealthController implements HealthApi {
   /** Services that run and that this configuration does not have. */
   missingFrom({ services }: Pick<DesiredConfiguration, 'services'>): string[] {
     const wanted = new Set(services.flatMap(({ ids }) => ids.map(serviceKey)));
-    return [...this.#byKey.keys()].filter((key) => !wanted.has(key));
+    return this.#managed.keys.filter((key) => !wanted.has(key));
   }
 
   report(): HealthReport {
@@ -130,7 +123,7 @@ export class HealthController implements HealthApi {
 
   async administer(request: AdminRequest): Promise<AdminState> {
     const { id, address, port } = request;
-    const managed = this.#byKey.get(serviceKey(id)) ?? [];
+    const managed = this.#managed.sharing(serviceKey(id));
     const service = managed.find((one) => one.servers.some(({ desired }) => isServer(desired.destination, one.desired, id, address, port)));
     if (service === undefined) {
       if (managed.length > 0) throw new LvsError('NoSuchDestination', `${serviceKey(id)} has no real server ${destinationKey(address, port)} in ${this.#source}`);
@@ -170,7 +163,7 @@ export class HealthController implements HealthApi {
   async repair(): Promise<number> {
     let repaired = 0;
     for (const service of this.#services) {
-      const commands = this.#difference(service);
+      const commands = this.#managed.difference(service, this.#options.table);
       if (commands.length === 0) continue;
       const refusal = await this.#refused(commands);
       if (refusal !== null) {
@@ -249,28 +242,7 @@ export class HealthController implements HealthApi {
 
   /** Bring the table in line with one service. Null, or why that was refused. */
   #converge(service: ManagedService): Promise<LvsError | null> {
-    return this.#refused(this.#difference(service));
-  }
-
-  #difference({ desired }: ManagedService): ControlCommand[] {
-    const keys = desired.ids.map(serviceKey).filter((key) => this.#byKey.has(key));
-    const current = desired.ids.flatMap((id) => this.#options.table.service(id) ?? []);
-    return reconcile(current, keys.map((key) => this.#wanted(key, this.#byKey.get(key)!)));
-  }
-
-  /** The entry of one address or mark, which services that name it twice share: what comes first counts. */
-  #wanted(key: string, sharing: readonly ManagedService[]): ConfiguredService {
-    const first = sharing[0]!.desired;
-    const id = first.ids.find((one) => serviceKey(one) === key)!;
-    const destinations = new Map<string, Destination>();
-    for (const service of sharing) {
-      for (const destination of service.decide().wanted.toReversed()) {
-        const own = destinationFor(id, destination);
-        const place = destinationKey(own.address, own.port);
-        if (!destinations.has(place)) destinations.set(place, own);
-      }
-    }
-    return { service: serviceOf(first.service, id), destinations: [...destinations.values()].toReversed() };
+    return this.#refused(this.#managed.difference(service, this.#options.table));
   }
 
   async #refused(commands: readonly ControlCommand[]): Promise<LvsError | null> {
@@ -325,20 +297,13 @@ export class HealthController implements HealthApi {
   }
 
   async #watchDraining(): Promise<void> {
-    if (this.#draining.size === 0) return;
-    const { services } = await this.#options.api.call('list', {});
-    for (const [key, { service, id, address, port }] of this.#draining) {
-      const run = services.find(({ service: one }) => serviceKey(one.id) === serviceKey(id))?.destinations.find(({ destination }) => destination.address === address && destination.port === port)?.run;
-      if (run !== undefined && run.activeConns + run.inactiveConns + run.persistentConns > 0) continue;
-      this.#draining.delete(key);
+    for (const { service, address, port } of await this.#draining.look(this.#options.api)) {
       this.#emit({ kind: 'drained', service, server: destinationKey(address, port), state: null, message: 'no connection is left' });
     }
   }
 
   #administered(service: string, id: ServiceId, { address, port }: AdminRequest, state: AdminState): void {
-    const key = `${serviceKey(id)} ${destinationKey(address, port)}`;
-    if (state.state === 'enabled') this.#draining.delete(key);
-    else this.#draining.set(key, { service, id, address, port });
+    this.#draining[state.state === 'enabled' ? 'remove' : 'add']({ service, id, address, port });
     if (this.#stopTimers.length === 0) this.#restartTimers();
     const words = [state.state, ...(state.weight === null ? [] : [`weight ${state.weight}`]), ...(state.checks === 'automatic' ? [] : [`forced ${state.checks}`])];
     this.#emit({ kind: 'admin', service, server: destinationKey(address, port), state: null, message: words.join(', ') });
@@ -359,19 +324,6 @@ export class HealthController implements HealthApi {
   }
 }
 
-function keysOf(services: readonly ManagedService[]): Map<string, ManagedService[]> {
-  const keys = new Map<string, ManagedService[]>();
-  for (const service of services) {
-    for (const id of service.desired.ids) {
-      const key = serviceKey(id);
-      const sharing = keys.get(key);
-      if (sharing === undefined) keys.set(key, [service]);
-      else if (!sharing.includes(service)) sharing.push(service);
-    }
-  }
-  return keys;
-}
-
 function isServer(destination: Destination, { ids }: DesiredService, id: ServiceId, address: string, port: number): boolean {
   const own = destinationFor(ids.find((one) => serviceKey(one) === serviceKey(id)) ?? id, destination);
   return own.address === address && own.port === port;
@@ -383,17 +335,6 @@ function changesOf({ state, weight, checks }: AdminRequest): Partial<AdminState>
 
 function globalCommands({ timeouts }: DesiredConfiguration['globals']): ControlCommand[] {
   return timeouts.tcp + timeouts.tcpFin + timeouts.udp === 0 ? [] : [{ op: 'timeouts', timeouts }];
-}
-
-function describeCommand(command: ControlCommand): string {
-  switch (command.op) {
-    case 'addService': return 'service put back';
-    case 'editService': return 'service options restored';
-    case 'addDestination': return `${destinationKey(command.destination.address, command.destination.port)} put back`;
-    case 'editDestination': return `${destinationKey(command.destination.address, command.destination.port)} restored to weight ${command.destination.weight}`;
-    case 'deleteDestination': return `${destinationKey(command.address, command.port)} removed`;
-    default: return command.op;
-  }
 }
 
 function count(number: number, word: string): string {

@@ -4,7 +4,7 @@ import { isMethod, parseCommand, parseParams } from '../../../lib/control/api/re
 import type { ApiMethod } from '../../../lib/control/api/message.ts';
 import { LvsError } from '../../../lib/model/errors.ts';
 
-const METHODS: readonly ApiMethod[] = ['info', 'apply', 'list', 'connections', 'timeouts', 'daemons', 'sysctls', 'marks', 'stats', 'trace'];
+const METHODS: readonly ApiMethod[] = ['info', 'apply', 'list', 'connections', 'timeouts', 'daemons', 'sysctls', 'marks', 'stats', 'trace', 'health', 'events', 'administer'];
 
 t.test('methods are known by name, and nothing that objects inherit is one', async (t) => {
   for (const method of METHODS) t.ok(isMethod(method));
@@ -23,6 +23,15 @@ t.test('optional fields may be absent, unknown ones not', async (t) => {
   t.throws(() => parseParams('apply', { commands: [{ op: 'marks', rules: [{ mark: 1, source: '203.0.113.0/33' }] }] }), { message: 'commands[0].rules[0].source: "203.0.113.0/33" is not an address prefix' });
   t.throws(() => parseParams('info', { x: 1 }), { message: 'x: unknown field' });
   t.throws(() => parseParams('info', []), { message: 'request: must be an object' });
+});
+
+t.test('an administrator\'s request says which server, and one thing or more about it', async (t) => {
+  const place = { id: { kind: 'address', protocol: 'tcp', address: '192.0.2.10', port: 80 }, address: '10.1.0.1', port: 80 };
+  t.same(parseParams('administer', { ...place, state: 'drained' }), { ...place, state: 'drained' });
+  t.same(parseParams('administer', { ...place, weight: null, checks: 'up' }), { ...place, weight: null, checks: 'up' });
+  for (const [wrong, path] of [[{ ...place, state: 'up' }, 'state'], [{ ...place, weight: -1 }, 'weight'], [{ ...place, wait: 1 }, 'wait'], [{ id: place.id, port: 80 }, 'address']] as const) {
+    t.throws(() => parseParams('administer', wrong), { code: 'BadRequest', message: new RegExp(`^${path}: `) });
+  }
 });
 
 t.test('whatever JSON comes, the answer is a model value or a BadRequest', async (t) => {

@@ -170,3 +170,24 @@ t.test('TSIPVS_SOCKET names the socket', async (t) => {
   t.equal(socketPath({ TSIPVS_SOCKET: '' }), DEFAULT_SOCKET);
   t.equal(socketPath({}), DEFAULT_SOCKET);
 });
+
+t.test('events are a subscription: they follow the reply until the caller leaves', async (t) => {
+  let session: ApiSession | null = null;
+  let left = false;
+  const { client } = await serve({
+    events: async (_, given) => {
+      session = given;
+      given.onClose(() => (left = true));
+      return { started: true };
+    },
+  });
+  const heard: unknown[] = [];
+  t.same(await client.follow((event) => void heard.push(event)), { started: true });
+  const event = { timeMs: 1, kind: 'service', service: 'web', server: null, state: 'up', message: 'x' } as const;
+  session!.event(event);
+  session!.event(event);
+  while (heard.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.same(heard, [event, event]);
+  client.close();
+  while (!left) await new Promise((resolve) => setTimeout(resolve, 5));
+});
