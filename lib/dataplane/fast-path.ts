@@ -6,14 +6,15 @@
  *
  * A batch of frames goes through in stages, each a small loop over typed arrays:
  *
- *     shape     is it plain? what is its flow's hash?                  frames
- *     find      the index slot of each hash, then the entry behind it  index, entries: loads that do not depend on each other overlap
- *     admit     may this entry go on without the walk? count it        entries
- *     rewrite   one loop per forwarding method (fast-rewrite.ts)       frames
- *     transmit  Ethernet header, sink
+ *     shape     is it plain? what is its flow's hash?                      frames
+ *     find      the index slot of each hash, then the entry behind it      index, entries: loads that do not depend on each other overlap
+ *     rewrite   may this entry go on without the walk? then count, change  entries, next hops, frames
+ *               what its forwarding method changes, Ethernet header
+ *     transmit  to the sink, in order
  *
- * The first two look at the whole batch ahead; they write nothing. The others stop at the first frame that is refused: when the walk has dealt with that
- * one, they go on behind it, so order is kept and what the walk changed is seen. Destinations, services and the director are counted once a burst.
+ * The first two look at the whole batch ahead and write nothing. The others stop at the first frame that is refused: when the walk has dealt with that
+ * one, they go on behind it, so order is kept and what the walk changed is seen. Destinations, services and the director are counted once a burst
+ * (account.ts).
  */
 import * as checksums from '../wire/checksum.ts';
 import * as ethernet from '../wire/ethernet.ts';
@@ -41,8 +42,8 @@ const { UDP_CHECKSUM_ZERO } = udp;
 const { fold, halves, updated, updatedPartial } = checksums;
 const { hashWords } = seededHash;
 const {
-  BYTES, CONN_CONTROLLED, CONN_WORDS, DELTAS, DESTINATION, ENTRY_SHIFT, ENTRY_WORDS, HOP: ENTRY_HOP, HOP_AGE, KEY: ENTRY_KEY, KEY_USED, LAST_SEEN, METHOD_MASK, METHOD_SHIFT, NEW_PORTS, NEW_SOURCE, NEW_TARGET, PACKETS, PORTS,
-  SOURCE, STATE, STATE_MASK, TARGET, TIMEOUT,
+  BYTES, CONN_CONTROLLED, CONN_WORDS, DELTAS, DESTINATION, ENTRY_SHIFT, ENTRY_WORDS, HOP: ENTRY_HOP, HOP_AGE, KEY: ENTRY_KEY, KEY_USED, LAST_SEEN,
+  METHOD_MASK, METHOD_SHIFT, NEW_PORTS, NEW_SOURCE, NEW_TARGET, PACKETS, PORTS, SOURCE, STATE, STATE_MASK, TARGET, TIMEOUT,
 } = layout;
 const { REFRESH_EVERY_MS } = networks;
 const { DST_HIGH, DST_LOW, HOP_SHIFT, INTERFACE, MTU, READY, SOURCE4, SRC_HIGH, SRC_LOW, STATE: HOP_STATE } = nextHops;

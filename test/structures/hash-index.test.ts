@@ -64,3 +64,39 @@ t.test('of two records with one key the later is found, and the earlier again wh
   t.equal(index.lookup(77, 1, 2, 3, 4), 1);
   t.equal(index.remove(77, 0), false);
 });
+
+t.test('looking up many at once leads to the record that a lookup finds, or to one whose hash is the same', async (t) => {
+  const { index, hash, find } = filled();
+  for (let record = 0; record < RECORDS; record += 2) index.insert(hash(record), record);
+  while (index.pendingSlots > 0) index.migrate(1024);
+  const many = Int32Array.from({ length: RECORDS }, (_, record) => hash(record));
+  const version = index.version;
+  index.touch(many, many.length);
+  index.find(many, many.length);
+  for (const [record, found] of many.entries()) {
+    const same = found >= 0 && hash(found) === hash(record);
+    if (find(record) >= 0 ? !same : found >= 0 && !same) t.fail(`record ${record}: ${found}`);
+  }
+  t.equal(index.version, version);
+  index.insert(hash(1), 1);
+  index.remove(hash(1), 1);
+  t.equal(index.version, version + 2, 'insertions and removals are told');
+});
+
+t.test('large tables lie in memory that was asked for, and each is given back once, when the next has taken over', async (t) => {
+  const count = 300_000;
+  const records = new Int32Array(count * 16);
+  for (let record = 0; record < count; record++) records[record * 16] = record + 1;
+  const held = new Set<number>();
+  let asked = 0;
+  const index = new HashIndex(records, 16, (bytes) => {
+    const id = ++asked;
+    held.add(id);
+    return { buffer: new ArrayBuffer(bytes), release: () => { t.ok(held.delete(id), `table ${id} of ${bytes} bytes`); } };
+  });
+  for (let record = 0; record < count; record++) index.insert(hashWords(7, record + 1, 0, 0, 0), record);
+  while (index.pendingSlots > 0) index.migrate(65536);
+  t.equal(asked, 3, '2, 4 and 8 MiB');
+  t.same([...held], [3]);
+  for (let record = 0; record < count; record += 97) if (index.lookup(hashWords(7, record + 1, 0, 0, 0), record + 1, 0, 0, 0) !== record) t.fail(`record ${record} lost`);
+});
