@@ -170,9 +170,11 @@ export class ManagedService {
     return server;
   }
 
-  #isUp({ key, checks }: ManagedServer): boolean {
+  #isUp({ key, checks, desired }: ManagedServer): boolean {
     const forced = this.#options.adminOf(key).checks;
-    return forced === 'automatic' ? checks.every(({ monitor }) => monitor.up) : forced === 'up';
+    if (forced !== 'automatic') return forced === 'up';
+    // Without checks it stays as it starts: down, where a script that may not run was its only check (keepalived).
+    return checks.length === 0 ? desired.startsUp : checks.every(({ monitor }) => monitor.up);
   }
 
   #targetOf({ target }: HealthCheck, destination: Destination): ProbeTarget {
