@@ -113,3 +113,31 @@ t.test('a change of routes is seen by the next packet', async (t) => {
   made.edit({ op: 'neighbour', neighbour: { interface: RS0, address: server(3), mac: '02:00:00:00:99:99' } });
   t.equal(made.send(tcpFrame(CLIENT, 40001, VIP, 81, ack))[0]!.dmac, '02:00:00:00:99:99');
 });
+
+t.test('header checksums next to the carry come out as from the walk, for every method', async (t) => {
+  const plain = director(false);
+  const traced = director(true);
+  for (const [service, made] of [
+    ['NAT', (ident: number) => udpFrame(CLIENT, 40001, VIP, 53, 'q', 'good', { ident })],
+    ['direct routing', (ident: number) => udpFrame(CLIENT, 40002, VIP, 83, 'q', 'good', { ident })],
+    ['tunnel', (ident: number) => udpFrame(CLIENT, 40003, VIP, 83, 'q', 'good', { ident })],
+  ] as const) {
+    const without = made(0).readUInt16BE(24);
+    // A first packet goes by the walk; the identification takes the checksum to what is asked for. The TTL is the upper byte: the carry is at 0xfeff.
+    for (const checksum of [0x1234, 0xfdff, 0xfeff, 0xff00, 0xfffe, 0, 1, 0xff]) {
+      const frame = made((without + 0xffff - checksum) % 0xffff);
+      t.equal(frame.readUInt16BE(24), checksum);
+      t.same(plain.send(Buffer.from(frame)).map(({ bytes }) => bytes.toString('hex')), traced.send(frame).map(({ bytes }) => bytes.toString('hex')), `${service}, checksum ${checksum}`);
+    }
+  }
+});
+
+t.test('packets of a removed destination stop at once, and go on when it is there again', async (t) => {
+  const made = director(false);
+  for (const flags of [syn, ack, ack]) made.send(tcpFrame(CLIENT, 40001, VIP, 81, flags));
+  const removed = { op: 'deleteDestination', id: tcpService(81).id, address: server(3), port: 81 } as const;
+  made.edit(removed);
+  t.same(made.send(tcpFrame(CLIENT, 40001, VIP, 81, ack)), []);
+  made.edit({ op: 'addDestination', id: removed.id, destination: destination(server(3), 81, { method: 'route' }) });
+  t.equal(made.send(tcpFrame(CLIENT, 40001, VIP, 81, ack)).length, 1);
+});
