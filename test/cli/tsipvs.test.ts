@@ -3,6 +3,7 @@ import t from 'tap';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { ApiServer } from '../../lib/control/api/server.ts';
+import { shortDirectory } from '../support/short-directory.ts';
 import { FakeDaemon, RECORD } from './tsipvs/fake-daemon.ts';
 
 const COMMAND = join(import.meta.dirname, '../../cli/tsipvs.js');
@@ -19,10 +20,16 @@ function tsipvs(socket: string, args: readonly string[], input = ''): Promise<Ou
 }
 
 t.test('without a director: one line that says so and how to start it', async (t) => {
-  const socket = join(t.testdir(), 'none.sock');
+  const socket = join(shortDirectory(t), 'none.sock');
   for (const args of [['sysctl'], ['top', '--once'], ['trace'], ['mark', 'list']]) {
     t.same(await tsipvs(socket, args), { status: 1, stdout: '', stderr: `tsipvs: no director is running: no tsipvsd listens at ${socket} (start one with: tsipvsd --socket ${socket})\n` });
   }
+});
+
+t.test('a socket path too long for a socket is one line that says so', async (t) => {
+  const socket = join('/tmp', 'x'.repeat(120));
+  const outcome = await tsipvs(socket, ['sysctl']);
+  t.same(outcome, { status: 1, stdout: '', stderr: `tsipvs: the socket path ${socket} has 125 bytes; 107 is the most, name a shorter one with --socket or TSIPVS_SOCKET\n` });
 });
 
 t.test('wrong usage is one line with the way out', async (t) => {
@@ -40,7 +47,7 @@ t.test('wrong usage is one line with the way out', async (t) => {
 });
 
 t.test('with a director', async (t) => {
-  const socket = join(t.testdir(), 'd.sock');
+  const socket = join(shortDirectory(t), 'd.sock');
   const daemon = new FakeDaemon();
   const server = new ApiServer(daemon.handlers);
   await server.listen(socket);

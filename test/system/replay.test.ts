@@ -45,7 +45,8 @@ for (const mode of ['nat', 'dr', 'tun'] as const) {
 }
 
 function capture(lab: RunningLab, interfaceName: string, directory: string): Promise<LabProcess> {
-  const argv = ['tcpdump', '--immediate-mode', '-U', '-s', '0', '-Z', 'root', '-i', interfaceName, '-w', join(directory, `${interfaceName}.pcap`)];
+  // -B, KiB: whole frames take 256 KiB each of the capture's ring, and nothing may be lost.
+  const argv = ['tcpdump', '--immediate-mode', '-U', '-B', '65536', '-s', '0', '-Z', 'root', '-i', interfaceName, '-w', join(directory, `${interfaceName}.pcap`)];
   return startProcess({ what: `tcpdump-${interfaceName}`, log: join(directory, `${interfaceName}.log`), namespace: lab.topology.director.namespace, argv, readyPattern: /listening on/ });
 }
 

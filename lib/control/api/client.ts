@@ -8,6 +8,7 @@ import type { HealthEvent } from '../../model/health-state.ts';
 import type { TraceFilter, TraceRecord } from '../../model/trace-record.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { DEFAULT_SOCKET, type ApiCaller, type ApiMethod, type ApiMethods, type ApiResponse } from './message.ts';
+import { refuseLongSocketPath } from './socket-length.ts';
 
 /** No reply is larger; a million connections in JSON are about 300 MB, and V8's longest string is 512 MB. */
 const MAX_REPLY_BYTES = 500 * 1024 * 1024;
@@ -47,6 +48,7 @@ export class ApiClient implements ApiCaller {
   /** Refused with NotRunning (no daemon) or Permission, in one line that names the socket and the way out. */
   static connect(path: string): Promise<ApiClient> {
     return new Promise((resolve, reject) => {
+      refuseLongSocketPath(path);
       const socket = connect(path);
       const refused = (error: Error): void => reject(connectionError(error, path));
       socket.once('error', refused);

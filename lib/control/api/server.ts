@@ -13,6 +13,7 @@ import { LineSplitter } from './line-splitter.ts';
 import type { ApiMethod, ApiMethods } from './message.ts';
 import { writeReply } from './reply.ts';
 import { isMethod, parseParams } from './request.ts';
+import { refuseLongSocketPath } from './socket-length.ts';
 
 /** 10,000 commands are about 3 MB. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
@@ -40,6 +41,7 @@ export class ApiServer {
 
   /** Mode 0600, or 0660 when a group is named. A dead daemon's socket file is replaced, a live one refused. */
   async listen(path: string, options: { group?: string | undefined } = {}): Promise<void> {
+    refuseLongSocketPath(path);
     const groupId = options.group === undefined ? -1 : lookupGroup(options.group);
     makeDirectory(dirname(path));
     await removeStale(path);

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { ApiServer } from '../../../lib/control/api/server.ts';
 import { Controller } from '../../../lib/control/controller.ts';
 import { ServiceTable } from '../../../lib/control/service-table.ts';
+import { shortDirectory } from '../../support/short-directory.ts';
 import { RecordingLink } from '../../support/recording-link.ts';
 
 const COMMAND = join(import.meta.dirname, '../../../cli/tsipvs.js');
@@ -13,7 +14,7 @@ const GOOD = 'listen web\n bind 192.0.2.10:80\n server a 10.0.0.1:80\n server b 
 const RULES = '-A -t 192.0.2.10:80 -s wrr\n-a -t 192.0.2.10:80 -r 10.0.0.1:80 -m -w 1\n-a -t 192.0.2.10:80 -r 10.0.0.2:80 -m -w 2\n';
 
 t.test('a good file is applied in one step, a bad one changes nothing', async (t) => {
-  const folder = t.testdir();
+  const folder = shortDirectory(t);
   const socket = join(folder, 's.sock');
   const file = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text);
