@@ -30,6 +30,14 @@ export class AddressCache<E extends CacheEntry> {
     this.#entries.set(addressKey(address), entry);
   }
 
+  /** A function that makes this address's entry, or its absence, what it is now. */
+  checkpoint(address: Int32Array): () => void {
+    const entry = this.lookup(address);
+    if (entry === undefined) return () => this.#entries.delete(addressKey(address));
+    const before = { ...entry };
+    return () => Object.assign(entry, before);
+  }
+
   sweep(nowMs: number, expirationMs: number): void {
     const full = this.#sweeps % SWEEPS_TO_FULL === 0;
     const surplus = this.#entries.size - MAX_ENTRIES;

@@ -42,6 +42,10 @@ export class LocalityLeastConnections<D extends SchedulerDestination> implements
     return least;
   }
 
+  checkpoint({ destination }: SchedulerPacket): () => void {
+    return this.#cache.checkpoint(destination);
+  }
+
   added(_service: SchedulerService<D>, destination: D): void {
     this.#present.add(destination);
   }

@@ -52,6 +52,11 @@ export class ReplicatedLocalityLeastConnections<D extends SchedulerDestination> 
     return joining;
   }
 
+  // NB: the members of an entry are replaced before they are changed, so the old list is a copy already.
+  checkpoint({ destination }: SchedulerPacket): () => void {
+    return this.#cache.checkpoint(destination);
+  }
+
   added(_service: SchedulerService<D>, destination: D): void {
     this.#present.add(destination);
   }

@@ -32,6 +32,11 @@ export class RoundRobin<D extends SchedulerDestination> implements Scheduler<D> 
     return null;
   }
 
+  checkpoint(): () => void {
+    const cursor = this.#cursor;
+    return () => { this.#cursor = cursor; };
+  }
+
   added(): void {
     if (this.#cursor >= 0) this.#cursor++;
   }

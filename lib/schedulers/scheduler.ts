@@ -65,6 +65,11 @@ export interface Scheduler<D extends SchedulerDestination = SchedulerDestination
   edited(service: SchedulerService<D>, destination: D): void;
   /** Called about once a minute for housekeeping (lblc, lblcr entries); may be empty. */
   expire(service: SchedulerService<D>): void;
+  /**
+   * Before schedule() is asked without acting (peek.ts): a function that puts back whatever that call may change of later picks. Left out by
+   * schedulers whose picks change nothing they keep. Random numbers are given again by the environment and are not its business.
+   */
+  checkpoint?(packet: SchedulerPacket): () => void;
 }
 
 /** How the registry makes one: lib/schedulers/index.ts holds `Record<name, SchedulerFactory>`. The service may already hold destinations. */

@@ -63,6 +63,15 @@ export class WeightedRoundRobin<D extends SchedulerDestination> implements Sched
     }
   }
 
+  checkpoint(): () => void {
+    const cursor = this.#cursor;
+    const currentWeight = this.#currentWeight;
+    return () => {
+      this.#cursor = cursor;
+      this.#currentWeight = currentWeight;
+    };
+  }
+
   added(service: SchedulerService<D>): void {
     this.#changed(service);
   }
