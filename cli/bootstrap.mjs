@@ -26,6 +26,11 @@ const DEBIAN_PACKAGES = {
   build: [['gcc', () => ['cc', 'gcc', 'clang'].some(onPath)], ['libc6-dev', () => existsSync('/usr/include/stdio.h')]],
   test: [['iproute2', () => onPath('ip')], ['curl', () => onPath('curl')], ['tcpdump', () => onPath('tcpdump')], ['nftables', () => onPath('nft')], ['ethtool', () => onPath('ethtool')]],
   demo: [['iproute2', () => onPath('ip')], ['curl', () => onPath('curl')]],
+  bench: [
+    ['iproute2', () => onPath('ip')], ['nftables', () => onPath('nft')], ['ethtool', () => onPath('ethtool')], ['gcc', () => onPath('gcc')], ['libc6-dev', () => existsSync('/usr/include/stdio.h')],
+    ['procps', () => onPath('sysctl')], ['iperf3', () => onPath('iperf3')], ['haproxy', () => onPath('haproxy')], ['nginx', () => onPath('nginx')],
+    ['libnginx-mod-stream', () => existsSync('/usr/lib/nginx/modules/ngx_stream_module.so')],
+  ],
 };
 
 /** Bundles: [entry, output, executable]. Each program is one file, so that it starts fast and needs no node_modules. */
@@ -47,7 +52,7 @@ const LINKS = [
 const MODES = {
   '--build': build, '--test': test, '--demo': demo,
   '--golden': builtProgram('test/support/golden-cli.js'), '--oracle': builtProgram('test/oracle/run.js'),
-  '--bench': builtProgram('bench/system/run.js'), '--bench-core': builtProgram('bench/path/run.js'),
+  '--bench': builtProgram('bench/system/run.js', ['bench']), '--bench-core': builtProgram('bench/path/run.js'),
 };
 
 const [mode, ...rest] = process.argv.slice(2);
@@ -75,10 +80,13 @@ async function build(args, needs = []) {
 }
 
 /** A mode that runs one compiled program with the given arguments, after building if nothing is built yet. */
-function builtProgram(path) {
+function builtProgram(path, needs = []) {
   return async (args) => {
     const program = join(ROOT, 'dist', path);
     if (!existsSync(program)) await build([]);
+    provideDebianPackages(needs);
+    // Ctrl-C reaches the program too; wait while it cleans up.
+    process.on('SIGINT', () => {});
     return spawnSync(process.execPath, [program, ...args], { stdio: 'inherit' }).status ?? 1;
   };
 }

@@ -1,129 +1,154 @@
 /**
- * Live bench: the same traffic through each contender in interleaved rounds of one run, on namespaces of its own.
- *   pps    60-byte UDP packets that reach the real server per second, offered by an in-kernel generator, 1024 flows
- *   gbit   one bulk TCP stream (iperf3), all offloads on
- *   conn   new TCP connections per second (wrk, "Connection: close", 32 at a time)
- *   req    HTTP requests per second on 32 kept-alive connections (wrk) and their p99 latency
- * Usage: run.js [--quick] [--only NAME,NAME] [--json FILE]. Medians over the rounds; ratios beside nft are per round.
+ * Live bench: the same traffic through each contender in interleaved rounds of one run, on network namespaces of its own. Medians over the
+ * rounds; ratios are taken within a round. See ../README.md for how to read it.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { CONTENDERS, HTTP_PORT, IPERF_PORT, SINK_PORT, type Contender } from './contenders.ts';
-import { CIP, down, macOf, on, received, start, stop, up } from './topology.ts';
+import { parseArgs } from 'node:util';
+import type { Contender } from './contender.ts';
+import { environment } from './environment.ts';
+import { judge } from './floors.ts';
+import { HTTP_PORT, IPERF_PORT } from './hosts.ts';
+import { LOADS, type Load } from './loads.ts';
+import { MEASURES, shown, type MeasureName } from './measures.ts';
+import { ourContenders } from './ours.ts';
+import { PEERS } from './peers.ts';
+import { end, ending, listening, PROJECT_ROOT, start, stopAll } from './processes.ts';
+import { Results } from './results.ts';
+import { figuresTable, floorsTable } from './table.ts';
+import { down, up } from './topology.ts';
 
-const NEEDED = ['ip', 'nft', 'ethtool', 'gcc', 'iperf3', 'haproxy', 'nginx', 'wrk', 'ss', 'taskset'];
+const USAGE = `usage: npm run bench -- [options]
+  --quick            one round, short loads: about two minutes
+  --rounds N         rounds (default 5, with --quick 1)
+  --only NAME,...    contenders: route nft haproxy nginx packet xdp (or packet-1, packet-2 ... by workers)
+  --loads NAME,...   loads: ${LOADS.map(({ name }) => name).join(' ')}
+  --json FILE        where the figures go (default dist/bench/live.json)
+  --assert           end with status 1 if a floor is not reached
+`;
+const NEEDED = ['ip', 'nft', 'ethtool', 'gcc', 'iperf3', 'haproxy', 'nginx', 'ss', 'taskset', 'sysctl'];
+const PROGRAMS = ['generator', 'http-client', 'http-server', 'udp-flows'];
+const LOAD_MS = { quick: 1200, full: 2500 };
 
-type Measure = 'pps' | 'gbit' | 'conn' | 'req' | 'p99ms';
-const UNITS: Readonly<Record<Measure, string>> = { pps: 'packets/s', gbit: 'Gbit/s', conn: 'connections/s', req: 'requests/s', p99ms: 'ms p99' };
-
-function projectRoot(): string {
-  let dir = import.meta.dirname;
-  while (!existsSync(join(dir, 'package.json'))) dir = dirname(dir);
-  return dir;
+interface Options {
+  readonly quick: boolean;
+  readonly rounds: number;
+  readonly contenders: readonly Contender[];
+  readonly loads: readonly Load[];
+  readonly json: string;
+  readonly assert: boolean;
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  return 2;
+});
 
-async function packetRate(contender: Contender, generator: string, seconds: number): Promise<number> {
-  const child = start('client', 'taskset', ['-c', '0', generator, 'c0', macOf('director', 'l0'), macOf('client', 'c0'), CIP, contender.target, String(SINK_PORT), '1024', String(seconds + 1)]);
+async function main(args: string[]): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  requireMeans();
+  const options = optionsOf(args);
+  const { results, failures } = await measured(options);
+  const verdicts = judge(results, options.contenders);
+  process.stdout.write(`\nmedians of ${options.rounds} round${options.rounds === 1 ? '' : 's'}\n${figuresTable(results, options.contenders)}`);
+  if (verdicts.length > 0) process.stdout.write(`\n${floorsTable(verdicts)}`);
+  write(options.json, `${JSON.stringify({ environment: environment(), rounds: options.rounds, loadMs: loadMs(options), measures: MEASURES, results, floors: verdicts }, null, 2)}\n`);
+  process.stdout.write(`\nfigures: ${options.json}\n`);
+  if (failures.length > 0) process.stdout.write(`not measured: ${failures.join('; ')}\n`);
+  return options.assert && (failures.length > 0 || verdicts.some(({ holds }) => !holds)) ? 1 : 0;
+}
+
+/** A load that fails is a hole in the results, not the end of the run. */
+interface Outcome { readonly results: Results; readonly failures: string[] }
+
+async function measured(options: Options): Promise<Outcome> {
+  const failures: string[] = [];
+  const results = new Results(options.contenders.map(({ name }) => name));
+  const programs = mkdtempSync(join(tmpdir(), 'tsbench-'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(`ended by ${signal}`));
   try {
-    await pause(500);
-    const from = received('server', 's0'), began = process.hrtime.bigint();
-    await pause(seconds * 1000);
-    const packets = received('server', 's0') - from;
-    return packets / (Number(process.hrtime.bigint() - began) / 1e9);
+    for (const program of PROGRAMS) execFileSync('gcc', ['-O2', '-o', join(programs, program), join(PROJECT_ROOT, 'bench/system/load', `${program}.c`)], { stdio: 'inherit' });
+    up();
+    for (const server of [start('server', 'iperf3', ['-s', '-p', String(IPERF_PORT)]), start('server', join(programs, 'http-server'), [String(HTTP_PORT)])]) {
+      server.stdout!.resume();
+      server.stderr!.resume();
+    }
+    for (const port of [IPERF_PORT, HTTP_PORT]) await listening('server', port);
+    for (let round = 0; round < options.rounds; round++) {
+      // Every other round goes backwards, so that what changes with time does not favour a place in the row.
+      const order = round % 2 === 0 ? options.contenders : [...options.contenders].reverse();
+      for (const contender of order) await oneRound(contender, round, options, { results, failures }, programs);
+    }
+    return { results, failures };
   } finally {
-    await new Promise<void>((resolve) => { if (child.exitCode !== null) resolve(); else child.once('exit', () => resolve()); });
-    await stop(child);
+    await stopAll();
+    down();
+    rmSync(programs, { recursive: true, force: true });
   }
 }
 
-function bulkRate(contender: Contender, seconds: number): number {
-  const result = JSON.parse(on('client', 'iperf3', ['-J', '-c', contender.target, '-p', String(IPERF_PORT), '-t', String(seconds)])) as { end: { sum_received: { bits_per_second: number } } };
-  return result.end.sum_received.bits_per_second / 1e9;
-}
-
-function wrk(contender: Contender, seconds: number, close: boolean): { rate: number; p99ms: number } {
-  const text = on('client', 'wrk', ['-t', '1', '-c', '32', '-d', `${seconds}s`, '--latency', ...(close ? ['-H', 'Connection: close'] : []), `http://${contender.target}:${HTTP_PORT}/`]);
-  const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]);
-  const p99 = /99%\s+([\d.]+)(us|ms|s)/.exec(text);
-  return { rate, p99ms: p99 === null ? NaN : Number(p99[1]) * (p99[2] === 'us' ? 1e-3 : p99[2] === 's' ? 1e3 : 1) };
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? NaN;
-}
-
-function show(measure: Measure, value: number): string {
-  return measure === 'gbit' || measure === 'p99ms' ? value.toFixed(2) : Math.round(value).toLocaleString('en-US');
-}
-
-async function main(args: string[]): Promise<void> {
-  if (process.getuid?.() !== 0) throw new Error('the live bench needs root: it makes network namespaces');
-  const missing = NEEDED.filter((name) => { try { execFileSync('sh', ['-c', `command -v ${name}`]); return false; } catch { return true; } });
-  if (missing.length > 0) throw new Error(`missing commands: ${missing.join(' ')}; on Debian: apt-get install iproute2 nftables ethtool gcc libc6-dev iperf3 haproxy nginx libnginx-mod-stream wrk`);
-  const quick = args.includes('--quick');
-  const option = (name: string): string | undefined => { const at = args.indexOf(name); return at < 0 ? undefined : args[at + 1]; };
-  const only = option('--only')?.split(',');
-  const chosen = CONTENDERS.filter((c) => only === undefined || only.includes(c.name));
-  const rounds = quick ? 1 : 5, seconds = quick ? 2 : 3;
-  const figures = new Map<string, Map<Measure, number[]>>(chosen.map((c) => [c.name, new Map()]));
-  const work = mkdtempSync(join(tmpdir(), 'tsbench-'));
-  const servers = [];
+async function oneRound(contender: Contender, round: number, options: Options, { results, failures }: Outcome, programs: string): Promise<void> {
+  const loads = options.loads.filter((load) => load.fits(contender) && (!load.once || round === 0));
+  if (loads.length === 0) return;
+  const running = await contender.up();
   try {
-    const generator = join(work, 'generator');
-    execFileSync('gcc', ['-O2', '-o', generator, join(projectRoot(), 'bench/system/generator.c')], { stdio: 'inherit' });
-    up();
-    writeFileSync(join(work, 'nginx.conf'), `daemon off; pid ${work}/pid; error_log stderr crit; worker_processes 1; events { worker_connections 16384; }\nhttp { access_log off; keepalive_requests 1000000; server { listen ${HTTP_PORT} backlog=4096; location / { return 200 "hello world\\n"; } } }\n`);
-    servers.push(start('server', 'iperf3', ['-s', '-p', String(IPERF_PORT)]), start('server', 'nginx', ['-e', 'stderr', '-c', join(work, 'nginx.conf')]));
-    for (const server of servers) { server.stdout!.resume(); server.stderr!.resume(); }
-    await pause(500);
-    for (let round = 0; round < rounds; round++) {
-      for (const contender of chosen) {
-        const remove = await contender.up();
-        try {
-          const record = (measure: Measure, value: number): void => {
-            const of = figures.get(contender.name)!;
-            of.set(measure, [...(of.get(measure) ?? []), value]);
-            process.stderr.write(`round ${round + 1}/${rounds} ${contender.name} ${show(measure, value)} ${UNITS[measure]}\n`);
-          };
-          record('gbit', bulkRate(contender, seconds));
-          const kept = wrk(contender, seconds, false);
-          record('req', kept.rate);
-          record('p99ms', kept.p99ms);
-          record('conn', wrk(contender, seconds, true).rate);
-          if (contender.udp) record('pps', await packetRate(contender, generator, seconds));
-        } finally {
-          await remove();
-        }
+    for (const load of loads) {
+      try {
+        const reading = await load.run(contender, running, { programs, ms: loadMs(options) });
+        results.record(contender.name, round, reading);
+        const [measure, value] = Object.entries(reading)[0] as [MeasureName, number];
+        process.stderr.write(`round ${round + 1}/${options.rounds}  ${contender.name.padEnd(9)} ${shown(measure, value)} ${MEASURES[measure].unit}, ${MEASURES[measure].title}\n`);
+      } catch (error) {
+        if (ending.aborted) throw error;
+        failures.push(`${contender.name} ${load.name}: ${(error as Error).message}`);
+        process.stderr.write(`round ${round + 1}/${options.rounds}  ${failures.at(-1)!}\n`);
       }
     }
   } finally {
-    for (const server of servers) await stop(server);
-    down();
-    rmSync(work, { recursive: true, force: true });
+    await running.down();
   }
-  const base = figures.get('nft');
-  const measures: Measure[] = ['pps', 'gbit', 'conn', 'req', 'p99ms'];
-  process.stdout.write(`${'contender'.padEnd(10)}${measures.map((m) => UNITS[m].padStart(24)).join('')}\n`);
-  for (const [name, of] of figures) {
-    const cells = measures.map((m) => {
-      const values = of.get(m);
-      if (values === undefined) return '-';
-      const peers = base?.get(m);
-      const ratio = peers === undefined ? '' : ` (${median(values.map((v, i) => v / peers[i]!)).toFixed(2)} x nft)`;
-      return `${show(m, median(values))}${ratio}`;
-    });
-    process.stdout.write(`${name.padEnd(10)}${cells.map((cell) => cell.padStart(24)).join('')}\n`);
-  }
-  const json = option('--json');
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(Object.fromEntries([...figures].map(([name, of]) => [name, Object.fromEntries(of)])), null, 2)}\n`);
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-});
+function loadMs({ quick }: Options): number {
+  return quick ? LOAD_MS.quick : LOAD_MS.full;
+}
+
+function optionsOf(args: string[]): Options {
+  const { values } = parseArgs({ args, options: {
+    quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, only: { type: 'string' }, loads: { type: 'string' },
+    json: { type: 'string', default: join(PROJECT_ROOT, 'dist/bench/live.json') },
+    assert: { type: 'boolean', default: false },
+  } });
+  const rounds = values.rounds === undefined ? (values.quick ? 1 : 5) : Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) throw new Error(`--rounds ${values.rounds}: a number from 1 to 100`);
+  const contenders = [...PEERS, ...ourContenders()];
+  return {
+    quick: values.quick, rounds, json: values.json, assert: values.assert,
+    contenders: chosen('--only', values.only, contenders, ({ name, ours }) => [name, ours?.device ?? name]),
+    loads: chosen('--loads', values.loads, LOADS, ({ name }) => [name]),
+  };
+}
+
+function chosen<T>(option: string, wanted: string | undefined, all: readonly T[], namesOf: (item: T) => readonly string[]): readonly T[] {
+  if (wanted === undefined) return all;
+  const names = wanted.split(',');
+  const unknown = names.find((name) => !all.some((item) => namesOf(item).includes(name)));
+  if (unknown !== undefined) throw new Error(`${option}: no ${unknown}; there are ${[...new Set(all.flatMap(namesOf))].join(' ')}`);
+  return all.filter((item) => namesOf(item).some((name) => names.includes(name)));
+}
+
+function requireMeans(): void {
+  if (process.getuid?.() !== 0) throw new Error('the live bench needs root: it makes network namespaces');
+  const missing = NEEDED.filter((name) => { try { execFileSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }); return false; } catch { return true; } });
+  if (missing.length > 0) throw new Error(`missing commands: ${missing.join(' ')}; on Debian: apt-get install iproute2 nftables ethtool gcc libc6-dev iperf3 haproxy nginx libnginx-mod-stream procps`);
+}
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}

@@ -1,0 +1,36 @@
+/** The results as text: measures by contenders, medians; then each floor with what was reached. */
+import type { Contender } from './contender.ts';
+import { described, type Verdict } from './floors.ts';
+import { MEASURES, shown, type MeasureName } from './measures.ts';
+import type { Results } from './results.ts';
+import { median, type Spread } from './statistics.ts';
+
+export function figuresTable(results: Results, contenders: readonly Contender[]): string {
+  const rows = (Object.keys(MEASURES) as MeasureName[]).filter((measure) => results.has(measure)).map((measure) => [
+    `${MEASURES[measure].title}, ${MEASURES[measure].unit}`,
+    ...contenders.map(({ name }) => {
+      const values = results.values(name, measure);
+      return values.length === 0 ? '-' : shown(measure, median(values));
+    }),
+  ]);
+  return columns([['', ...contenders.map(({ name }) => name)], ...rows]);
+}
+
+export function floorsTable(verdicts: readonly Verdict[]): string {
+  return columns([
+    ['floor', 'reached', '(min..max)', '', 'others'],
+    ...verdicts.map(({ floor, shapes: [best, ...others], holds }) => [
+      described(floor), `${best!.contender} ${figure(best!.value)}`, range(best!.value), holds ? 'holds' : 'UNDER',
+      others.map(({ contender, value }) => `${contender} ${figure(value)}`).join(', '),
+    ]),
+  ], true);
+}
+
+const digits = (value: number): number => (value >= 100 ? 0 : 2);
+const figure = ({ median }: Spread): string => median.toFixed(digits(median));
+const range = ({ least, most }: Spread): string => `(${least.toFixed(digits(least))}..${most.toFixed(digits(most))})`;
+
+function columns(rows: readonly (readonly string[])[], left = false): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows.map((row) => row.map((cell, i) => (i === 0 || left ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ').trimEnd()).join('\n') + '\n';
+}
