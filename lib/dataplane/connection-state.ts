@@ -51,8 +51,7 @@ function enterState(core: CoreContext, conn: number, next: number, active: boole
   let flags = words[base + at.STATE] as number;
   const destination = core.services.destinations[words[base + at.DESTINATION] as number];
   if (destination !== undefined && active === ((flags & at.CONN_INACTIVE) !== 0)) {
-    destination.activeConns += active ? 1 : -1;
-    destination.inactiveConns += active ? -1 : 1;
+    destination.moved(active);
     flags ^= at.CONN_INACTIVE;
   }
   words[base + at.STATE] = (flags & ~at.STATE_MASK) | next;

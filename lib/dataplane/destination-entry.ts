@@ -30,6 +30,7 @@ export class DestinationEntry implements SchedulerDestination {
   upperThreshold = 0;
   lowerThreshold = 0;
   overloaded = false;
+  place = -1;
   activeConns = 0;
   inactiveConns = 0;
   persistentConns = 0;
@@ -83,6 +84,7 @@ export class DestinationEntry implements SchedulerDestination {
     else if (inactive) this.inactiveConns++;
     else this.activeConns++;
     this.#updateOverload();
+    this.service.scheduler.loaded(this);
   }
 
   /** A connection ended (ip_vs_unbind_dest). */
@@ -91,6 +93,14 @@ export class DestinationEntry implements SchedulerDestination {
     else if (inactive) this.inactiveConns--;
     else this.activeConns--;
     if (this.overloaded) this.#updateOverload();
+    this.service.scheduler.loaded(this);
+  }
+
+  /** A connection of its own became active, or inactive. */
+  moved(active: boolean): void {
+    this.activeConns += active ? 1 : -1;
+    this.inactiveConns += active ? -1 : 1;
+    this.service.scheduler.loaded(this);
   }
 
   /** Overload begins at the upper threshold and ends below the lower one, by default three quarters of the upper one. */

@@ -111,10 +111,7 @@ function setActive(core: CoreContext, conn: number, active: boolean): void {
   const flags = words[base + at.STATE] as number;
   if (((flags & at.CONN_INACTIVE) === 0) === active) return;
   words[base + at.STATE] = flags ^ at.CONN_INACTIVE;
-  const destination = core.services.destinations[words[base + at.DESTINATION] as number];
-  if (destination === undefined) return;
-  destination.activeConns += active ? 1 : -1;
-  destination.inactiveConns += active ? -1 : 1;
+  core.services.destinations[words[base + at.DESTINATION] as number]?.moved(active);
 }
 
 function stateTimeoutMs(core: CoreContext, record: SyncRecord, template: boolean): number {

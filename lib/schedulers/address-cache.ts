@@ -1,12 +1,8 @@
 /**
- * What lblc and lblcr remember: an entry for each destination address seen, found by its text-free key, aged out by a sweep about
+ * What lblc and lblcr remember: an entry for each destination address seen, found by a key that is a number for IPv4, aged out by a sweep about
  * once a minute. Sweeps normally do nothing; when there are more than 16384 entries, those unused for six minutes go; every
  * thirtieth sweep removes what has not been used for net.ipv4.vs.lblc_expiration (kernel: ip_vs_lblc_check_expire).
- *
- * Entries name destinations by address and port, not by object: a destination that was removed and added again is the same
- * one to them, because in the kernel an entry's reference keeps the removed destination ready to be revived.
  */
-import type { SchedulerDestination, SchedulerService } from './scheduler.ts';
 
 const MAX_ENTRIES = 1024 * 16;
 const ENTRY_TIMEOUT_MS = 6 * 60_000;
@@ -15,7 +11,7 @@ const SWEEPS_TO_FULL = 30;
 export interface CacheEntry { lastUseMs: number }
 
 export class AddressCache<E extends CacheEntry> {
-  readonly #entries = new Map<string, E>();
+  readonly #entries = new Map<number | string, E>();
   #sweeps = 1;
 
   get size(): number {
@@ -30,12 +26,10 @@ export class AddressCache<E extends CacheEntry> {
     this.#entries.set(addressKey(address), entry);
   }
 
-  /** A function that makes this address's entry, or its absence, what it is now. */
-  checkpoint(address: Int32Array): () => void {
+  /** A function that makes this address's entry, or its absence, what it is now. `of`: such a function for an entry alone. */
+  checkpoint(address: Int32Array, of: (entry: E) => () => void): () => void {
     const entry = this.lookup(address);
-    if (entry === undefined) return () => this.#entries.delete(addressKey(address));
-    const before = { ...entry };
-    return () => Object.assign(entry, before);
+    return entry === undefined ? () => this.#entries.delete(addressKey(address)) : of(entry);
   }
 
   sweep(nowMs: number, expirationMs: number): void {
@@ -54,37 +48,6 @@ export class AddressCache<E extends CacheEntry> {
   }
 }
 
-/** Which destinations are in the service now, by address and port. */
-export class PresentDestinations<D extends SchedulerDestination> {
-  readonly #present = new Map<string, D>();
-
-  constructor(service: SchedulerService<D>) {
-    for (const destination of service.destinations) this.add(destination);
-  }
-
-  add(destination: D): void {
-    this.#present.set(destinationKey(destination), destination);
-  }
-
-  remove(destination: D): void {
-    this.#present.delete(destinationKey(destination));
-  }
-
-  /** The destination with this one's address and port as it is now, if there is one. */
-  current(destination: D): D | undefined {
-    return this.#present.get(destinationKey(destination));
-  }
-}
-
-/** lblc's idea of overload: more active connections than weight, while another one is not even half full. */
-export function isOverfull<D extends SchedulerDestination>(destination: D, { destinations }: SchedulerService<D>): boolean {
-  return destination.activeConns > destination.weight && destinations.some((other) => other.activeConns * 2 < other.weight);
-}
-
-function addressKey(words: Int32Array): string {
-  return words.join();
-}
-
-function destinationKey(destination: SchedulerDestination): string {
-  return `${destination.words.join()} ${destination.family} ${destination.port}`;
+function addressKey(words: Int32Array): number | string {
+  return (words[0]! | words[1]! | words[2]!) === 0 ? words[3] as number : words.join();
 }

@@ -36,6 +36,7 @@ export class DestinationHashing<D extends SchedulerDestination> implements Sched
   }
 
   edited(): void {}
+  loaded(): void {}
   expire(): void {}
 
   #fill({ destinations }: SchedulerService<D>): void {

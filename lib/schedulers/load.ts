@@ -28,6 +28,11 @@ export function isAvailable(destination: SchedulerDestination): boolean {
   return destination.weight > 0 && !destination.overloaded;
 }
 
+/** Its weight, or 0 when nothing new may go to it. */
+export function weightToCompete(destination: SchedulerDestination): number {
+  return destination.overloaded || destination.weight < 0 ? 0 : destination.weight;
+}
+
 /** "10.1.0.1:80", "[2001:db8:1::1]:80": for explanations. */
 export function destinationLabel(destination: SchedulerDestination): string {
   const [w0, w1, w2, w3] = destination.words as unknown as readonly [number, number, number, number];

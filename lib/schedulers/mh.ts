@@ -61,6 +61,7 @@ export class MaglevHashing<D extends SchedulerDestination> implements Scheduler<
     this.#fill(service);
   }
 
+  loaded(): void {}
   expire(): void {}
 
   /** `told`: destinations explained already; a fall-back may look at every slot. */

@@ -20,6 +20,8 @@ export interface SchedulerDestination {
   readonly inactiveConns: number;
   /** IP_VS_DEST_F_OVERLOAD. */
   readonly overloaded: boolean;
+  /** For its scheduler alone: where that keeps it, -1 = nowhere. */
+  place: number;
 }
 
 export interface SchedulerService<D extends SchedulerDestination = SchedulerDestination> {
@@ -63,6 +65,11 @@ export interface Scheduler<D extends SchedulerDestination = SchedulerDestination
   removed(service: SchedulerService<D>, destination: D, position: number): void;
   /** After weight, thresholds or method of `destination` changed. */
   edited(service: SchedulerService<D>, destination: D): void;
+  /**
+   * After connections or overload of `destination` changed; it may have left the list. Comes several times per connection, so it must be quick and must not
+   * allocate.
+   */
+  loaded(destination: D): void;
   /** Called about once a minute for housekeeping (lblc, lblcr entries); may be empty. */
   expire(service: SchedulerService<D>): void;
   /**

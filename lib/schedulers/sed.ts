@@ -3,14 +3,19 @@
  * Only active connections count, so UDP, which never has any, always goes to the greatest weight.
  */
 import { leastLoadedPerWeight } from './least-loaded.ts';
-import { ListWalk } from './list-walk.ts';
-import type { SchedulerDestination, SchedulerService } from './scheduler.ts';
+import { weightToCompete } from './load.ts';
+import { RankedList } from './ranked-list.ts';
+import type { SchedulerDestination } from './scheduler.ts';
 
-export class ShortestExpectedDelay<D extends SchedulerDestination> extends ListWalk<D> {
+export class ShortestExpectedDelay<D extends SchedulerDestination> extends RankedList<D> {
   readonly name = 'sed';
 
-  schedule(service: SchedulerService<D>): D | null {
-    return leastLoadedPerWeight(service.destinations, expectedDelay, this.env.explain);
+  protected write(place: number, destination: D): void {
+    this.ranking.set(place, expectedDelay(destination), weightToCompete(destination));
+  }
+
+  protected explained(destinations: readonly D[], explain: (line: string) => void): D | null {
+    return leastLoadedPerWeight(destinations, expectedDelay, explain);
   }
 }
 

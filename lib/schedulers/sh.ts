@@ -49,6 +49,7 @@ export class SourceHashing<D extends SchedulerDestination> implements Scheduler<
     this.#fill(service);
   }
 
+  loaded(): void {}
   expire(): void {}
 
   /** `told`: destinations explained already; a fall-back may look at every slot. */

@@ -2,13 +2,45 @@
 import { SCHEDULERS } from '../../lib/schedulers/index.ts';
 import type { Scheduler, SchedulerDestination, SchedulerEnvironment, SchedulerPacket, SchedulerService } from '../../lib/schedulers/scheduler.ts';
 
-export interface FakeDestination extends SchedulerDestination {
+/** Tells its service's scheduler of every change of connections and overload, as the data plane does. */
+export class FakeDestination implements SchedulerDestination {
   readonly name: string;
+  readonly words: Int32Array;
+  readonly family: 4 | 6;
+  readonly port = 80;
   weight: number;
   lastWeight: number;
-  activeConns: number;
-  inactiveConns: number;
-  overloaded: boolean;
+  place = -1;
+  service: FakeService;
+  #activeConns = 0;
+  #inactiveConns = 0;
+  #overloaded = false;
+
+  constructor(service: FakeService, number: number, weight: number) {
+    this.service = service;
+    this.name = `rs${number}`;
+    this.family = service.family;
+    this.words = service.family === 4 ? Int32Array.of(0, 0, 0, 0x0a010000 + number) : Int32Array.of(0x20010db8, 0x00010000, 0, number);
+    this.weight = this.lastWeight = weight;
+  }
+
+  get activeConns(): number { return this.#activeConns; }
+  set activeConns(count: number) {
+    this.#activeConns = count;
+    this.service.scheduler.loaded(this);
+  }
+
+  get inactiveConns(): number { return this.#inactiveConns; }
+  set inactiveConns(count: number) {
+    this.#inactiveConns = count;
+    this.service.scheduler.loaded(this);
+  }
+
+  get overloaded(): boolean { return this.#overloaded; }
+  set overloaded(overloaded: boolean) {
+    this.#overloaded = overloaded;
+    this.service.scheduler.loaded(this);
+  }
 }
 
 export interface FakeConnection { readonly destination: FakeDestination; active: boolean }
@@ -44,17 +76,20 @@ export class FakeService implements SchedulerService<FakeDestination> {
       explain: tracing ? (line) => { this.lines.push(line); } : null,
     };
     this.scheduler = SCHEDULERS[schedulerName]!(this, this.env);
+    for (const destination of destinations) destination.service = this;
   }
 
   /** Destination number n is 10.1.0.n:80 or [2001:db8:1::n]:80. */
   add(number: number, weight = 1): FakeDestination {
-    const words = this.family === 4 ? Int32Array.of(0, 0, 0, 0x0a010000 + number) : Int32Array.of(0x20010db8, 0x00010000, 0, number);
-    const destination: FakeDestination = {
-      name: `rs${number}`, words, family: this.family, port: 80, weight, lastWeight: weight, activeConns: 0, inactiveConns: 0, overloaded: false,
-    };
+    const destination = new FakeDestination(this, number, weight);
+    this.revive(destination);
+    return destination;
+  }
+
+  /** Put a destination that was removed back into the list, with the connections it still has. */
+  revive(destination: FakeDestination): void {
     this.destinations.unshift(destination);
     this.scheduler.added(this, destination);
-    return destination;
   }
 
   remove(destination: FakeDestination): void {
