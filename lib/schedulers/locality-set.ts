@@ -60,6 +60,7 @@ export class LocalitySet<D extends SchedulerDestination> implements CacheEntry {
       this.lastUseMs = lastUseMs;
       this.changedMs = changedMs;
       this.#hold(members);
+      this.#generation = -1;
     };
   }
 
