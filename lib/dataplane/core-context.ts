@@ -1,6 +1,7 @@
 /** Everything the steps of a packet's walk share: one object for the life of the data plane. */
 import type { Connections } from './connections.ts';
 import type { Defence } from './defence.ts';
+import type { Chooser, Decision } from './decision.ts';
 import type { Counters } from './estimator.ts';
 import type { Flow } from './flow.ts';
 import type { FtpHelper } from './ftp.ts';
@@ -21,6 +22,9 @@ export interface CoreContext extends PathContext {
   /** The flow of the first packet at hand, and that of its persistence template. */
   readonly flow: Flow;
   readonly templateFlow: Flow;
+  /** How first packets get their destination, and what was decided about the one at hand. */
+  readonly chooser: Chooser;
+  readonly decision: Decision;
   /** Looks into control connections of FTP through NAT. */
   readonly ftp: FtpHelper;
   /** Null while nobody looks. */

@@ -9,11 +9,13 @@ import { sysctlDefaults } from '../model/sysctl.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
 import type { Allocate } from '../structures/hash-index.ts';
+import { RewindableRandom } from '../structures/rewindable-random.ts';
 import type { SchedulerEnvironment } from '../schedulers/scheduler.ts';
 import { Walk } from './burst.ts';
 import { connectionRecord } from './connection-records.ts';
 import { Connections } from './connections.ts';
 import type { CoreContext } from './core-context.ts';
+import { Decision } from './decision.ts';
 import { Defence, DEFENCE_EVERY_MS } from './defence.ts';
 import { applyEdit } from './edits.ts';
 import { Counters, ESTIMATE_EVERY_MS } from './estimator.ts';
@@ -61,6 +63,7 @@ export class Dataplane {
   readonly #walk: Walk;
   readonly #fragments: Fragments;
   readonly #random: () => number;
+  readonly #rewindable: RewindableRandom;
   readonly #timersPerAdvance: number;
   readonly #env: { -readonly [Key in keyof SchedulerEnvironment]: SchedulerEnvironment[Key] };
   #bursts = 0;
@@ -71,7 +74,8 @@ export class Dataplane {
 
   constructor(options: DataplaneOptions = {}) {
     const startMs = options.startMs ?? 0;
-    const random = options.random ?? Math.random;
+    this.#rewindable = new RewindableRandom(options.random ?? Math.random);
+    const random = this.#rewindable.next;
     const drops = new Float64Array(DROP_REASONS.length);
     const scratch = new ScratchRing();
     const sysctl = sysctlDefaults();
@@ -88,7 +92,8 @@ export class Dataplane {
     this.#core = {
       network: this.network, sink: SILENT_SINK, nowMs: startMs, sysctl, drops, icmpLimit: options.limitIcmp === true ? new IcmpLimit() : null, answerBytes: 0,
       services, connections, counters, timeouts: new ProtocolTimeouts(), defence: new Defence(sysctl), marks: new MarkClassifier(),
-      flow: new Flow(), templateFlow: new Flow(), ftp: new FtpHelper(), trace: null, backupDaemon: false, sync: new Synchronisation(),
+      flow: new Flow(), templateFlow: new Flow(), chooser: { pick: (service, flow) => service.scheduler.schedule(service, flow), dropsPacket: () => this.#core.defence.dropsPacket() },
+      decision: new Decision(), ftp: new FtpHelper(), trace: null, backupDaemon: false, sync: new Synchronisation(),
     };
     this.#fragments = new Fragments({ maxBytes: options.maxFragmentBytes ?? DEFAULT_FRAGMENT_BYTES, sizes: this.network.sizes, scratch, drops, random });
     this.#walk = new Walk(this.#core, this.#fragments);

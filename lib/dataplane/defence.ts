@@ -45,6 +45,16 @@ export class Defence {
     this.tcpTable = active('secure_tcp') ? TCP_TABLE_SECURE : TCP_TABLE;
   }
 
+  /** Whether secure_tcp is in force. */
+  get secureTcp(): boolean {
+    return this.tcpTable === TCP_TABLE_SECURE;
+  }
+
+  /** What dropsPacket() will say next. */
+  get willDropPacket(): boolean {
+    return this.#dropRate !== 0 && this.#dropCounter <= 1;
+  }
+
   /** Whether to drop this new connection (ip_vs_todrop). */
   dropsPacket(): boolean {
     if (this.#dropRate === 0) return false;

@@ -35,12 +35,14 @@ export class MarkClassifier {
 
   /** The packet's mark, as int32; 0 when no rule matches. */
   classify(p: Packet): number {
-    const rules = this.#rules;
-    for (let i = 0; i < rules.length; i++) {
-      const rule = rules[i] as CompiledRule;
-      if (this.#matchesAddresses(rule, p) && inRange(rule.sourcePorts, p.ports & 0xffff) && inRange(rule.destinationPorts, p.ports >>> 16)) return rule.mark;
-    }
-    return 0;
+    const position = this.#ruleFor(p);
+    return position < 0 ? 0 : (this.#rules[position] as CompiledRule).mark;
+  }
+
+  /** How `p` came by its mark, as words. */
+  describe(p: Packet): string {
+    const position = this.#ruleFor(p);
+    return position < 0 ? 'no rule gives it a firewall mark' : `rule ${position + 1} gives it firewall mark ${(this.#rules[position] as CompiledRule).mark >>> 0}`;
   }
 
   /** Whether a fragment, whose ports are not known, may belong to a marked packet. */
@@ -48,6 +50,16 @@ export class MarkClassifier {
     const rules = this.#rules;
     for (let i = 0; i < rules.length; i++) if (this.#matchesAddresses(rules[i] as CompiledRule, p)) return true;
     return false;
+  }
+
+  /** Position of the first rule that matches, -1 none. */
+  #ruleFor(p: Packet): number {
+    const rules = this.#rules;
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i] as CompiledRule;
+      if (this.#matchesAddresses(rule, p) && inRange(rule.sourcePorts, p.ports & 0xffff) && inRange(rule.destinationPorts, p.ports >>> 16)) return i;
+    }
+    return -1;
   }
 
   #matchesAddresses(rule: CompiledRule, p: Packet): boolean {

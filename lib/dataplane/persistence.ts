@@ -9,8 +9,10 @@
  *
  * With a persistence engine the data it found in the packet is part of the identity.
  */
+import { DROP } from '../model/drop-reason.ts';
 import * as at from './connection-layout.ts';
 import type { CoreContext } from './core-context.ts';
+import type { Chooser, Decision } from './decision.ts';
 import type { DestinationEntry } from './destination-entry.ts';
 import type { Flow } from './flow.ts';
 import type { Packet } from './packet.ts';
@@ -19,49 +21,57 @@ import { sipCallId } from './sip.ts';
 
 const FTP_PORT = 21;
 
-/** No template and no destination to make one with. */
-export const NO_DESTINATION = -1;
-export const TABLE_FULL = -2;
-/** The persistence engine found nothing in the packet. */
-export const NOTHING_TO_GO_BY = -3;
-
-/** The template for this first packet, made if need be: a connection number, or one of the above. `only`: the destination it must lead to. */
-export function templateFor(core: CoreContext, service: ServiceEntry, flow: Flow, p: Packet, only: DestinationEntry | null = null): number {
+/**
+ * The destination of this first packet and the template that leads to it, found or to be made, into `decision`. False when there is none, or when the
+ * engine found nothing in the packet, which is then refused. `only`: the destination it must lead to.
+ */
+export function decideTemplate(core: CoreContext, service: ServiceEntry, flow: Flow, p: Packet, chooser: Chooser, decision: Decision, only: DestinationEntry | null = null): boolean {
   const key = core.templateFlow;
   fillTemplateFlow(key, service, flow);
-  let engineData: string | null = null;
   if (service.persistenceEngine !== null) {
-    engineData = sipCallId(p);
-    if (engineData === null) return NOTHING_TO_GO_BY;
-  }
-  const found = engineData === null ? findTemplate(core, key) : core.connections.engineTemplates.find(engineKey(key, engineData));
-  if (found >= 0) {
-    if (usable(core, found) && (only === null || destinationOf(core, found) === only)) {
-      core.trace?.step('template', `follows the persistence template to ${destinationOf(core, found)?.address ?? 'nobody'}`);
-      return found;
+    decision.engineData = sipCallId(p);
+    if (decision.engineData === null) {
+      core.trace?.step('template', 'the packet holds no Call-ID for the sip persistence engine');
+      decision.refuse(DROP.persistenceEngine);
+      return false;
     }
-    core.connections.invalidate(found);
-    core.trace?.step('template', 'the template\'s destination is gone or quiesced; a new one is made');
+    core.trace?.step('template', `sip persistence engine, Call-ID ${decision.engineData}`);
   }
-  return createTemplate(core, service, flow, key, engineData, only);
+  const found = decision.engineData === null ? findTemplate(core, key) : core.connections.engineTemplates.find(engineKey(key, decision.engineData));
+  if (found >= 0) {
+    const remembered = destinationOf(core, found);
+    if (remembered !== undefined && usable(core, remembered) && (only === null || remembered === only)) {
+      core.trace?.step('template', `follows the persistence template to ${remembered.address}`);
+      decision.template = found;
+      decision.destination = remembered;
+      return true;
+    }
+    core.trace?.step('template', 'the template\'s destination is gone or quiesced; a new one is made');
+    decision.staleTemplate = found;
+  }
+  const destination = only ?? chooser.pick(service, flow);
+  if (destination === null) return false;
+  core.trace?.step('template', `new persistence template to ${destination.address}`);
+  decision.makesTemplate = true;
+  decision.templateRawPort = flow.virtualPort === service.rawPort && service.port !== FTP_PORT ? destination.rawPort : 0;
+  decision.destination = destination;
+  return true;
 }
 
-/** The destination a template leads to. */
-export function destinationOf(core: CoreContext, conn: number): DestinationEntry | undefined {
-  return core.services.destinations[core.connections.words[conn * at.CONN_WORDS + at.DESTINATION] as number];
-}
-
-function createTemplate(core: CoreContext, service: ServiceEntry, flow: Flow, key: Flow, engineData: string | null, only: DestinationEntry | null): number {
-  const { connections } = core;
-  const destination = only ?? service.scheduler.schedule(service, flow);
-  if (destination === null) return NO_DESTINATION;
-  const rawPort = flow.virtualPort === service.rawPort && service.port !== FTP_PORT ? destination.rawPort : 0;
-  const template = connections.create(key, destination, rawPort, at.CONN_TEMPLATE | (engineData === null ? 0 : at.CONN_ENGINE), core.nowMs);
-  if (template < 0) return TABLE_FULL;
+/** The template that was decided on, for the flow in core.templateFlow: its number, or -1 when the table is full. */
+export function createTemplate(core: CoreContext, service: ServiceEntry, decision: Decision): number {
+  const { connections, templateFlow: key } = core;
+  const { engineData } = decision;
+  const template = connections.create(key, decision.destination, decision.templateRawPort, at.CONN_TEMPLATE | (engineData === null ? 0 : at.CONN_ENGINE), core.nowMs);
+  if (template < 0) return -1;
   if (engineData !== null) connections.engineTemplates.bind(template, { key: engineKey(key, engineData), engine: service.persistenceEngine as string, data: engineData });
   connections.setTimeout(template, service.persistenceMs, core.nowMs);
-  core.trace?.step('template', `new persistence template to ${destination.address}`);
   return template;
+}
+
+/** The destination a connection or template leads to. */
+export function destinationOf(core: CoreContext, conn: number): DestinationEntry | undefined {
+  return core.services.destinations[core.connections.words[conn * at.CONN_WORDS + at.DESTINATION] as number];
 }
 
 function fillTemplateFlow(key: Flow, service: ServiceEntry, flow: Flow): void {
@@ -91,9 +101,8 @@ function findTemplate(core: CoreContext, key: Flow): number {
 }
 
 /** A template is used while its destination is there and, with expire_quiescent_template, not quiesced (ip_vs_check_template). */
-function usable(core: CoreContext, template: number): boolean {
-  const destination = destinationOf(core, template);
-  return destination !== undefined && destination.available && !(core.sysctl.expire_quiescent_template !== 0 && destination.weight === 0);
+function usable(core: CoreContext, destination: DestinationEntry): boolean {
+  return destination.available && !(core.sysctl.expire_quiescent_template !== 0 && destination.weight === 0);
 }
 
 /** Identity of a template of a persistence engine. */

@@ -1,6 +1,6 @@
 /**
  * First packets: from a packet without connection to a connection, or to the answer the client gets instead (ip_vs_try_to_schedule,
- * ip_vs_schedule, ip_vs_leave).
+ * ip_vs_schedule, ip_vs_leave). First it is decided, which changes nothing but the scheduler's place, then carried out.
  */
 import { INTERFACE_LOCAL } from '../wire/frame.ts';
 import { CHUNK, CHUNK_HEADER_LENGTH, SCTP_LENGTH, chunkType } from '../wire/sctp.ts';
@@ -11,11 +11,12 @@ import { IPPROTO } from '../model/protocol.ts';
 import { countConnection } from './account.ts';
 import * as at from './connection-layout.ts';
 import type { CoreContext } from './core-context.ts';
+import { ANSWER_UNREACHABLE, BYPASS, CONNECT, REFUSE, type Chooser, type Decision } from './decision.ts';
 import type { DestinationEntry } from './destination-entry.ts';
 import type { Flow } from './flow.ts';
 import { answerPortUnreachable } from './icmp-answer.ts';
 import type { Packet } from './packet.ts';
-import { destinationOf, NOTHING_TO_GO_BY, TABLE_FULL, templateFor } from './persistence.ts';
+import { createTemplate, decideTemplate } from './persistence.ts';
 import type { ServiceEntry } from './service-entry.ts';
 import { DROP as DROPPED, PASS, type Verdict } from './verdict.ts';
 
@@ -34,61 +35,117 @@ export function verdictOf(result: number): Verdict {
 
 /** A connection for the packet that has none: its number, or refused(verdict). */
 export function scheduleFirst(core: CoreContext, p: Packet): number {
-  if (!beginsConnection(core, p)) {
-    core.trace?.step('schedule', 'not the first packet of a connection');
-    return refused(PASS);
-  }
-  p.mark = core.services.markServices > 0 ? core.marks.classify(p) : 0;
-  core.flow.fromPacket(p);
-  return scheduleFlow(core, p);
+  decideFirst(core, p, core.chooser, core.decision);
+  return carryOut(core, p, core.decision);
 }
 
 /** The same for the flow already in core.flow: of `p`, or of what `p` quotes (schedule_icmp). */
 export function scheduleFlow(core: CoreContext, p: Packet): number {
+  decideFlow(core, p, core.chooser, core.decision);
+  return carryOut(core, p, core.decision);
+}
+
+/** What is to become of `p`, into `decision`; nothing changes but the chooser's own state, core.flow and core.templateFlow. */
+export function decideFirst(core: CoreContext, p: Packet, chooser: Chooser, decision: Decision): void {
+  if (!beginsConnection(core, p)) {
+    core.trace?.step('schedule', 'not the first packet of a connection');
+    decision.clear();
+    return;
+  }
+  p.mark = core.services.markServices > 0 ? core.marks.classify(p) : 0;
+  if (core.trace !== null && core.services.markServices > 0) core.trace.step('mark', core.marks.describe(p));
+  core.flow.fromPacket(p);
+  decideFlow(core, p, chooser, decision);
+}
+
+/** The same for the flow in core.flow. */
+export function decideFlow(core: CoreContext, p: Packet, chooser: Chooser, decision: Decision): void {
+  decision.clear();
   const { flow } = core;
   const service = core.services.find(flow.family, flow.mark, flow.protocol, flow.v0, flow.v1, flow.v2, flow.v3, flow.virtualPort);
   if (service === null) {
     core.trace?.step('service', 'no virtual service');
-    return refused(PASS);
+    return;
   }
   core.trace?.step('service', `virtual service ${service.key}, ${service.schedulerName}`);
-  if (isMartian(core, p)) return drop(core, DROP.martianSource);
-  if (core.defence.dropsPacket()) return drop(core, DROP.dropEntryDefence);
+  decision.service = service;
+  if (isMartian(core, p)) return decision.refuse(DROP.martianSource);
+  if (chooser.dropsPacket()) {
+    core.trace?.step('defence', `drop_packet drops one new connection in ${core.sysctl.am_droprate}, this one`);
+    return decision.refuse(DROP.dropEntryDefence);
+  }
   // Data connections of active FTP come from port 20; NAT has made their entries already.
-  if (flow.clientPort === RAW_FTP_DATA_PORT || answersLocalConnection(core, p)) return refused(PASS);
-  const conn = service.persistenceMs > 0 ? persistent(core, service, p) : ordinary(core, service);
-  if (conn >= 0) return conn;
-  if (conn === TABLE_FULL) return drop(core, DROP.tableFull);
-  if (conn === NOTHING_TO_GO_BY) return drop(core, DROP.persistenceEngine);
-  return leave(core, service, p);
+  if (flow.clientPort === RAW_FTP_DATA_PORT || answersLocalConnection(core, p)) return;
+  const found = service.persistenceMs > 0 ? decidePersistent(core, service, p, chooser, decision) : decideOrdinary(core, service, chooser, decision);
+  if (decision.outcome !== REFUSE && !found) decideWithoutDestination(core, service, p, decision);
 }
 
-/** NO_DESTINATION is -1. */
-function ordinary(core: CoreContext, service: ServiceEntry): number {
+function decideOrdinary(core: CoreContext, service: ServiceEntry, chooser: Chooser, decision: Decision): boolean {
   const { flow } = core;
   // Port 0 and FTP services take other ports only when persistent.
-  if (service.fwmark === 0 && flow.virtualPort !== service.rawPort) return -1;
-  const destination = service.scheduler.schedule(service, flow);
-  if (destination === null) return -1;
+  if (service.fwmark === 0 && flow.virtualPort !== service.rawPort) return false;
+  const destination = chooser.pick(service, flow);
+  if (destination === null) return false;
   core.trace?.step('schedule', `${service.schedulerName} picks ${destination.address}:${destination.port}`);
-  const conn = core.connections.create(flow, destination, destination.port === 0 ? flow.virtualPort : destination.rawPort, onePacketFlag(service, flow), core.nowMs);
-  if (conn < 0) return TABLE_FULL;
-  countConnection(core, service, destination);
-  return conn;
+  connect(decision, destination, destination.port === 0 ? flow.virtualPort : destination.rawPort);
+  return true;
 }
 
-function persistent(core: CoreContext, service: ServiceEntry, p: Packet): number {
+function decidePersistent(core: CoreContext, service: ServiceEntry, p: Packet, chooser: Chooser, decision: Decision): boolean {
+  const { flow } = core;
+  if (!decideTemplate(core, service, flow, p, chooser, decision)) return false;
+  const destination = decision.destination as DestinationEntry;
+  connect(decision, destination, flow.virtualPort === service.rawPort && destination.port !== 0 ? destination.rawPort : flow.virtualPort);
+  return true;
+}
+
+/** No destination: what the client gets (ip_vs_leave). */
+function decideWithoutDestination(core: CoreContext, service: ServiceEntry, p: Packet, decision: Decision): void {
+  const { flow } = core;
+  if (core.sysctl.cache_bypass !== 0 && service.fwmark !== 0 && !flow.quoted && isFarUnicast(core, p)) {
+    core.trace?.step('schedule', 'no destination: cache bypass to the original address');
+    decision.outcome = BYPASS;
+    return;
+  }
+  // An FTP service answers for high ports only as far as it knows them.
+  if (service.port === FTP_PORT && flow.virtualPort !== service.rawPort) return;
+  core.trace?.step('schedule', 'no destination: port unreachable');
+  decision.outcome = ANSWER_UNREACHABLE;
+}
+
+function connect(decision: Decision, destination: DestinationEntry, rawPort: number): void {
+  decision.outcome = CONNECT;
+  decision.destination = destination;
+  decision.rawPort = rawPort;
+}
+
+/** Make what was decided happen: the connection, or refused(verdict). */
+function carryOut(core: CoreContext, p: Packet, decision: Decision): number {
   const { flow, connections } = core;
-  const template = templateFor(core, service, flow, p);
-  if (template < 0) return template;
-  const destination = destinationOf(core, template) as DestinationEntry;
-  const rawPort = flow.virtualPort === service.rawPort && destination.port !== 0 ? destination.rawPort : flow.virtualPort;
-  const conn = connections.create(flow, destination, rawPort, onePacketFlag(service, flow), core.nowMs);
-  if (conn >= 0) connections.setControl(conn, template);
-  connections.touch(template, core.nowMs);
-  if (conn < 0) return TABLE_FULL;
-  countConnection(core, service, destination);
-  return conn;
+  const service = decision.service as ServiceEntry;
+  if (decision.staleTemplate >= 0) connections.invalidate(decision.staleTemplate);
+  if (decision.outcome === CONNECT) {
+    const destination = decision.destination as DestinationEntry;
+    const template = decision.makesTemplate ? createTemplate(core, service, decision) : decision.template;
+    if (decision.makesTemplate && template < 0) return drop(core, DROP.tableFull);
+    const conn = connections.create(flow, destination, decision.rawPort, onePacketFlag(service, flow), core.nowMs);
+    if (template >= 0) {
+      if (conn >= 0) connections.setControl(conn, template);
+      connections.touch(template, core.nowMs);
+    }
+    if (conn < 0) return drop(core, DROP.tableFull);
+    countConnection(core, service, destination);
+    return conn;
+  }
+  if (decision.outcome === BYPASS) {
+    const conn = connections.create(flow, null, 0, onePacketFlag(service, flow), core.nowMs);
+    return conn < 0 ? drop(core, DROP.tableFull) : conn;
+  }
+  if (decision.outcome === ANSWER_UNREACHABLE) {
+    if (!flow.quoted) answerPortUnreachable(p, core);
+    return drop(core, DROP.noDestination);
+  }
+  return decision.outcome === REFUSE ? drop(core, decision.drop) : refused(PASS);
 }
 
 /**
@@ -96,11 +153,14 @@ function persistent(core: CoreContext, service: ServiceEntry, p: Packet): number
  * goes to had begun it, tied to that server. -1 when it does not.
  */
 export function scheduleAnswer(core: CoreContext, p: Packet, destination: DestinationEntry): number {
-  const { flow, connections } = core;
+  const { flow, connections, decision } = core;
   const { service } = destination;
   flow.fromAnswer(p, service.raw, service.rawPort);
-  const template = templateFor(core, service, flow, p, destination);
-  if (template < 0) return -1;
+  decision.clear();
+  const found = decideTemplate(core, service, flow, p, core.chooser, decision, destination);
+  if (decision.staleTemplate >= 0) connections.invalidate(decision.staleTemplate);
+  const template = found && decision.makesTemplate ? createTemplate(core, service, decision) : decision.template;
+  if (!found || template < 0) return -1;
   const conn = connections.create(flow, destination, p.ports & 0xffff, onePacketFlag(service, flow), core.nowMs);
   if (conn >= 0) {
     connections.setControl(conn, template);
@@ -109,21 +169,6 @@ export function scheduleAnswer(core: CoreContext, p: Packet, destination: Destin
   }
   connections.touch(template, core.nowMs);
   return conn;
-}
-
-/** No destination: what the client gets (ip_vs_leave). */
-function leave(core: CoreContext, service: ServiceEntry, p: Packet): number {
-  const { flow } = core;
-  if (core.sysctl.cache_bypass !== 0 && service.fwmark !== 0 && !flow.quoted && isFarUnicast(core, p)) {
-    core.trace?.step('schedule', 'no destination: cache bypass to the original address');
-    const conn = core.connections.create(flow, null, 0, onePacketFlag(service, flow), core.nowMs);
-    return conn < 0 ? drop(core, DROP.tableFull) : conn;
-  }
-  // An FTP service answers for high ports only as far as it knows them.
-  if (service.port === FTP_PORT && flow.virtualPort !== service.rawPort) return refused(PASS);
-  core.trace?.step('schedule', 'no destination: port unreachable');
-  if (!flow.quoted) answerPortUnreachable(p, core);
-  return drop(core, DROP.noDestination);
 }
 
 /** TCP begins with SYN (also SYN/ACK, for active FTP), SCTP with INIT, UDP with anything. */
