@@ -40,7 +40,17 @@ const BUNDLES = [
   ['cli/tsipvsd.ts', 'tsipvsd.js', true],
   ['cli/tsgenhash.ts', 'tsgenhash.js', true],
   ['lib/dataplane/worker.ts', 'worker.js', false],
+  ['lib/laboratory/report/index.ts', 'laboratory-report.js', false],
 ];
+
+/** What a program loads by `await import()` from a bundle beside it, so that commands which never need it do not read it: [source, bundle]. */
+const LOADED_LATE = [[/\/laboratory\/report\/index\.ts$/, './laboratory-report.js']];
+const loadedLate = {
+  name: 'loaded late',
+  setup({ onResolve }) {
+    for (const [filter, path] of LOADED_LATE) onResolve({ filter }, ({ kind }) => (kind === 'dynamic-import' ? { path, external: true } : undefined));
+  },
+};
 
 /** Names on PATH for those who put dist/bin there: the programs without .js, and ipvsadm itself. */
 const LINKS = [
@@ -192,7 +202,7 @@ async function bundle() {
     const outfile = join(bin, name);
     const options = {
       absWorkingDir: ROOT, entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20',
-      external: ['cap', 'raw-socket'], legalComments: 'none', logLevel: 'error',
+      external: ['cap', 'raw-socket'], legalComments: 'none', logLevel: 'error', plugins: [loadedLate],
     };
     const { metafile } = await esbuild.build({ ...options, metafile: true });
     // CommonJS packages ask for `require`, which a module does not have; programs without them start faster without it.

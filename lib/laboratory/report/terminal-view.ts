@@ -1,0 +1,133 @@
+/**
+ * The report for a terminal: the finding, then one line for each scheduler, best first, with its bar, response times, balance and the busiest
+ * server's load as a sparkline. Columns that have no room are left out, the least telling first; no line is ever wider than the terminal.
+ */
+import type { LaboratoryResult, SchedulerRun } from '../result.ts';
+import { figureOf } from './figures.ts';
+import { durationText, figureText, numberText } from './number-text.ts';
+import { ranked, type Ranked } from './ranking.ts';
+import { bar, sparkline } from './sparkline.ts';
+import { cut, lineText, padLeft, padRight, piece, width, wrap, type Piece } from './terminal-line.ts';
+
+export interface TerminalSize {
+  /** Width of the terminal, cells. */
+  readonly columns: number;
+  /** Escape codes for colour; false for files, pipes and NO_COLOR. */
+  readonly colour: boolean;
+  /** No block characters: for terminals whose character set is not UTF-8. */
+  readonly ascii?: boolean;
+}
+
+/** In the order in which they give way on a narrow terminal, the last one first. */
+const COLUMNS: readonly { readonly heading: string; readonly key: string }[] = [
+  { heading: 'p50 ms', key: 'p50_ms' }, { heading: 'p99 ms', key: 'p99_ms' }, { heading: 'p99.9 ms', key: 'p99_9_ms' }, { heading: 'share err', key: 'share_error' },
+  { heading: 'peak', key: 'peak_to_mean' }, { heading: 'moved', key: 'moved_excess' }, { heading: 'refused', key: 'refused' }, { heading: 'broken', key: 'broken' }, { heading: 'ns/pick', key: 'pick_ns' },
+];
+/** Shown only where one of the schedulers has more than none. */
+const ONLY_IF_ANY = ['refused', 'broken'];
+const NAME_MOST = 20;
+const BAR = { least: 6, most: 30 };
+const SPARK = { least: 8, most: 30, heading: 'busiest server' };
+
+export function terminalView(results: readonly LaboratoryResult[], { columns, colour, ascii = false }: TerminalSize): string {
+  const room = Math.max(1, Math.floor(columns));
+  const blocks = [...(results.length > 1 ? [overview(results, room, ascii)] : []), ...results.map((result) => section(result, room, ascii))];
+  return blocks.map((lines) => lines.map((line) => `${lineText(line, room, colour, ascii)}\n`).join('')).join('\n');
+}
+
+function section(result: LaboratoryResult, room: number, ascii: boolean): Piece[][] {
+  const { scenario, ranking, seed, connections, durationMs, servers } = result;
+  const text = (words: string, style: Piece['style']): Piece[][] => wrap(words, room).map((line) => [piece(line, style)]);
+  return [
+    [piece(scenario.name, 'bold'), piece(`  ${scenario.title}`)],
+    ...text(scenario.question, 'dim'),
+    ...text(result.finding, 'accent'),
+    [],
+    ...table(result, room, ascii),
+    ...text(`Ranked by ${ranking.measure}, ${ranking.lowerIsBetter ? 'lower' : 'higher'} is better.${result.runs.some(({ research }) => research) ? ' * = research scheduler, not in the kernel.' : ''}`, 'dim'),
+    ...text(`${numberText(connections)} connections in ${durationText(durationMs)} to ${servers.length} servers, seed ${seed}:`, 'dim'),
+    ...text(result.command, 'plain'),
+  ];
+}
+
+function table(result: LaboratoryResult, room: number, ascii: boolean): Piece[][] {
+  const { ranking, runs } = result;
+  const rows = ranked(result);
+  const names = rows.map(({ scheduler, run }) => `${cut(scheduler, NAME_MOST, ascii)}${run?.research === true ? '*' : ''}`);
+  const values = rows.map(({ value }) => figureText(value, ranking.unit));
+  const rankWide = String(rows.length).length + 1, nameWide = widest([...names, 'scheduler']), valueHeading = unitHeading(ranking.unit), valueWide = widest([...values, valueHeading]);
+  let left = room - (rankWide + 1 + nameWide + 2 + valueWide);
+
+  const most = Math.max(0, ...rows.map(({ value }) => value).filter(Number.isFinite));
+  const hasBar = left > BAR.least + 1;
+  if (hasBar) left -= BAR.least + 1;
+  const chosen: { readonly heading: string; readonly cells: readonly string[]; readonly wide: number }[] = [];
+  const wantsSpark = runs.some(({ load }) => load.length > 0) && left > SPARK.heading.length + 2;
+  if (wantsSpark) left -= SPARK.heading.length + 2;
+  for (const { heading, key } of COLUMNS) {
+    const { value, unit } = figureOf(key);
+    const found = rows.map(({ run }) => (run === null ? null : value(run)));
+    if (!found.some((one) => one !== null && (one > 0 || !ONLY_IF_ANY.includes(key)))) continue;
+    const cells = found.map((one) => figureText(one, unit));
+    const wide = widest([...cells, heading]);
+    if (wide + 2 > left) break;
+    left -= wide + 2;
+    chosen.push({ heading, cells, wide });
+  }
+  const barWide = hasBar ? Math.min(BAR.most, BAR.least + left) : 0;
+  if (hasBar) left -= barWide - BAR.least;
+  const sparkWide = wantsSpark ? Math.min(SPARK.most, SPARK.heading.length + left) : 0;
+
+  const busiest = rows.map(({ run }) => (run === null ? [] : busiestLoad(run)));
+  const top = Math.max(0, ...busiest.flat());
+  const heading = [
+    piece(`${padRight('', rankWide)} ${padRight('scheduler', nameWide)}  ${padLeft(valueHeading, valueWide)}${hasBar ? ` ${padRight('', barWide)}` : ''}`, 'dim'),
+    ...chosen.map((column) => piece(`  ${padLeft(column.heading, column.wide)}`, 'dim')),
+    piece(wantsSpark ? `  ${SPARK.heading}` : '', 'dim'),
+  ];
+  const lines = rows.map((row, index): Piece[] => {
+    const style = styleOf(row, rows);
+    return [
+      piece(`${padLeft(String(row.rank), rankWide)} `, 'dim'), piece(`${padRight(names[index]!, nameWide)}  `, style), piece(padLeft(values[index]!, valueWide), style),
+      piece(hasBar ? ` ${padRight(bar(most > 0 ? row.value / most : 0, barWide, ascii), barWide)}` : '', style),
+      ...chosen.map(({ cells, wide }) => piece(`  ${padLeft(cells[index]!, wide)}`)),
+      piece(wantsSpark ? `  ${sparkline(busiest[index]!, sparkWide, top, ascii)}` : '', 'accent'),
+    ];
+  });
+  return [heading, ...lines, ...(wantsSpark ? wrap(`Busiest server: its connections over time; a full block is ${numberText(top)}.`, room).map((line) => [piece(line, 'dim')]) : [])];
+}
+
+/** One line a scenario: who is first, who is last. */
+function overview(results: readonly LaboratoryResult[], room: number, ascii: boolean): Piece[][] {
+  const rows = results.map((result) => {
+    const rows = ranked(result);
+    const told = (row: Ranked | undefined): string => (row === undefined ? '-' : `${cut(row.scheduler, NAME_MOST, ascii)} ${figureText(row.value, result.ranking.unit)}`);
+    return { name: result.scenario.name, measure: `${result.ranking.measure}${result.ranking.unit.includes(' ') ? '' : `, ${result.ranking.unit}`}`, best: told(rows[0]), worst: told(rows.at(-1)) };
+  });
+  const wide = (key: 'name' | 'best' | 'worst', heading: string): number => widest([heading, ...rows.map((row) => row[key])]);
+  const [nameWide, bestWide, worstWide] = [wide('name', 'scenario'), wide('best', 'best'), wide('worst', 'worst')];
+  // On a narrow terminal the measure gives way first, then the worst.
+  const line = (name: string, best: string, worst: string, measure: string, heading: boolean): Piece[] => [
+    piece(padRight(name, nameWide), heading ? 'dim' : 'bold'), piece(`  ${padRight(best, bestWide)}`, heading ? 'dim' : 'best'),
+    piece(`  ${padRight(worst, worstWide)}`, heading ? 'dim' : 'worst'), piece(`  ${measure}`, 'dim'),
+  ].slice(0, room >= nameWide + bestWide + worstWide + 12 ? 4 : room >= nameWide + bestWide + worstWide + 4 ? 3 : 2);
+  return [[piece(`${results.length} scenarios`, 'bold')], line('scenario', 'best', 'worst', 'measured by', true), ...rows.map((row) => line(row.name, row.best, row.worst, row.measure, false))];
+}
+
+/** Highest load of any server in each bucket, connections. */
+export function busiestLoad({ load }: SchedulerRun): number[] {
+  const buckets = Math.max(0, ...load.map((one) => one.length));
+  return Array.from({ length: buckets }, (_, bucket) => load.reduce((most, one) => Math.max(most, one[bucket] ?? 0), 0));
+}
+
+function styleOf({ value }: Ranked, rows: readonly Ranked[]): Piece['style'] {
+  return value === rows[0]!.value ? 'best' : value === rows.at(-1)!.value ? 'worst' : 'plain';
+}
+
+function unitHeading(unit: string): string {
+  return unit.startsWith('of the ') ? unit.slice(7) : unit;
+}
+
+function widest(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map(width));
+}
