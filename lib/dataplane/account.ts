@@ -4,6 +4,7 @@ import { MAX_BURST } from '../wire/frame.ts';
 import { TOTAL, type CoreContext } from './core-context.ts';
 import type { DestinationEntry } from './destination-entry.ts';
 import { CONNS, COUNTERS, IN_BYTES, IN_PKTS, OUT_BYTES, OUT_PKTS } from './estimator.ts';
+import type { Tally } from './fast-context.ts';
 import type { ServiceEntry } from './service-entry.ts';
 import { SLOT_AVAILABLE, SLOT_COUNTERS, SLOT_IN, SLOT_OUT, SLOT_SERVICE_COUNTERS, SLOT_WORDS } from './services.ts';
 
@@ -50,7 +51,7 @@ export function countOut(core: CoreContext, conn: number, bytes: number): void {
 }
 
 /** What the fast path has counted in the burst at hand lies in Services.slots; nothing reads counters in the middle of a burst. */
-export class BurstCounts {
+export class BurstCounts implements Tally {
   /** Slots with something counted. */
   readonly listed = new Int32Array(MAX_BURST);
   listedCount = 0;
@@ -58,6 +59,10 @@ export class BurstCounts {
 
   constructor(core: CoreContext) {
     this.#core = core;
+  }
+
+  get words(): Int32Array {
+    return this.#core.services.slots;
   }
 
   /** Add everything to the counters of destinations, services and the director. */

@@ -16,7 +16,7 @@ import { CHUNK } from '../wire/sctp.ts';
 import { RST, SYN } from '../wire/tcp.ts';
 import { DROP, DROP_REASONS } from '../model/drop-reason.ts';
 import { IPPROTO } from '../model/protocol.ts';
-import { countIn, countOut } from './account.ts';
+import { BurstCounts, countIn, countOut } from './account.ts';
 import { advanceState } from './connection-state.ts';
 import * as at from './connection-layout.ts';
 import { beginsAnew, firstChunk } from './connection-reuse.ts';
@@ -52,7 +52,11 @@ export class Walk {
     this.#core = core;
     this.#fragments = fragments;
     this.#related = new ConnectionsByQuote(core);
-    this.#fast = fastPath(core);
+    const { connections, network, services } = core;
+    this.#fast = fastPath({
+      words: connections.words, index: connections.index, seed: connections.seed, startMs: connections.startMs,
+      hops: network.hops.words, resolvedMs: network.hops.resolvedMs, state: network.state, services, tally: new BurstCounts(core), shared: false,
+    });
   }
 
   setInterfaces(interfaces: readonly { readonly name: string; readonly mac: string }[]): void {
@@ -67,7 +71,7 @@ export class Walk {
     const macs = this.#macs;
     const mac = interfaceIdx * 3;
     const known = interfaceIdx >= 0 && mac + 2 < macs.length;
-    const fast = this.#fast.begin(interfaceIdx, known ? macs[mac]! : 0, known ? macs[mac + 1]! | (macs[mac + 2]! << 16) : 0);
+    const fast = this.#fast.begin(interfaceIdx, known ? macs[mac]! : 0, known ? macs[mac + 1]! | (macs[mac + 2]! << 16) : 0, this.#core.nowMs);
     for (let from = 0; from < count; from += BATCH) {
       const size = Math.min(BATCH, count - from);
       if (fast) this.#fast.stage(frames, from, size);

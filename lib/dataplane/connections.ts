@@ -3,8 +3,9 @@
  * becomes resident as it is used; entries never move. Timers are lazy: a packet writes when it was seen, and only a deadline that comes nearer
  * touches the wheel; what comes out of it early hangs itself up again.
  */
-import { HashIndex, type Allocate } from '../structures/hash-index.ts';
+import { HashIndex } from '../structures/hash-index.ts';
 import { IndexPool } from '../structures/index-pool.ts';
+import { int32Array, type Allocate } from '../structures/memory.ts';
 import { hashWords } from '../structures/seeded-hash.ts';
 import { TimerWheel } from '../structures/timer-wheel.ts';
 import { answersPassHere, boundFlags, prepareNat, type BindTarget } from './connection-binding.ts';
@@ -48,22 +49,21 @@ export class Connections {
   readonly #wheel: TimerWheel;
   /** Seed of the index's hash. */
   readonly seed: number;
-  readonly #startMs: number;
+  readonly startMs: number;
   readonly #destinations: readonly (DestinationEntry | undefined)[];
   readonly #due = (conn: number, timeMs: number): number => this.#expireIfDue(conn, timeMs);
 
   constructor(destinations: readonly (DestinationEntry | undefined)[], options: ConnectionOptions) {
     const { capacity } = options;
     this.capacity = capacity;
-    const bytes = capacity * at.CONN_WORDS * Int32Array.BYTES_PER_ELEMENT;
-    this.words = new Int32Array(options.allocate?.(bytes).buffer ?? new ArrayBuffer(bytes), 0, capacity * at.CONN_WORDS);
+    this.words = int32Array(capacity * at.CONN_WORDS, options.allocate);
     this.cold = new Int32Array(capacity * at.COLD_WORDS);
     this.addresses = new Int32Array(capacity * at.ADDRESS_WORDS);
     this.index = new HashIndex(this.words, 1024, options.allocate ?? null);
     this.#pool = new IndexPool(capacity);
     this.#wheel = new TimerWheel(capacity, options.startMs);
     this.seed = options.seed;
-    this.#startMs = options.startMs;
+    this.startMs = options.startMs;
     this.#destinations = destinations;
   }
 
@@ -78,7 +78,7 @@ export class Connections {
 
   /** `nowMs` as LAST_SEEN holds it. */
   clock(nowMs: number): number {
-    return (nowMs - this.#startMs) | 0;
+    return (nowMs - this.startMs) | 0;
   }
 
   /** The entry this packet belongs to: 2i from the client, 2i+1 from the real server; -1 none. */
@@ -86,12 +86,6 @@ export class Connections {
     const key = p.protocol | at.KEY_USED;
     if (p.family === 4) return this.index.lookup(hashWords(this.seed, p.s0, p.d0, p.ports, key), p.s0, p.d0, p.ports, key);
     return this.#lookup6(p.protocol, p.s0, p.s1, p.s2, p.s3, p.d0, p.d1, p.d2, p.d3, p.ports, 0);
-  }
-
-  /** The same for an IPv4 flow. */
-  lookup4(source: number, target: number, ports: number, protocol: number): number {
-    const key = protocol | at.KEY_USED;
-    return this.index.lookup(hashWords(this.seed, source, target, ports, key), source, target, ports, key);
   }
 
   /** The same for a flow given by its words: what quoted packets and templates are looked up by. */

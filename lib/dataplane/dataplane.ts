@@ -8,7 +8,7 @@ import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
 import { sysctlDefaults } from '../model/sysctl.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
-import type { Allocate } from '../structures/hash-index.ts';
+import type { Allocate } from '../structures/memory.ts';
 import { RewindableRandom } from '../structures/rewindable-random.ts';
 import type { SchedulerEnvironment } from '../schedulers/scheduler.ts';
 import { Walk } from './burst.ts';
@@ -19,6 +19,7 @@ import { Decision } from './decision.ts';
 import { Defence, DEFENCE_EVERY_MS } from './defence.ts';
 import { applyEdit } from './edits.ts';
 import { Counters, ESTIMATE_EVERY_MS } from './estimator.ts';
+import { publish } from './fast-state.ts';
 import { Flow } from './flow.ts';
 import { Fragments } from './fragments.ts';
 import { answerReassemblyTimeout } from './icmp-answer.ts';
@@ -81,7 +82,7 @@ export class Dataplane {
     const sysctl = sysctlDefaults();
     const counters = new Counters();
     counters.allocate();
-    this.network = new Network(drops, scratch, random);
+    this.network = new Network(drops, scratch, random, options.allocate);
     this.#random = random;
     this.#timersPerAdvance = options.timersPerAdvance ?? Infinity;
     this.#env = { now: () => this.#core.nowMs, random, sysctl: (name) => sysctl[name], explain: null };
@@ -95,6 +96,7 @@ export class Dataplane {
       flow: new Flow(), templateFlow: new Flow(), chooser: { pick: (service, flow) => service.scheduler.schedule(service, flow), dropsPacket: () => this.#core.defence.dropsPacket() },
       decision: new Decision(), ftp: new FtpHelper(), trace: null, backupDaemon: false, sync: new Synchronisation(),
     };
+    publish(this.#core);
     this.#fragments = new Fragments({ maxBytes: options.maxFragmentBytes ?? DEFAULT_FRAGMENT_BYTES, sizes: this.network.sizes, scratch, drops, random });
     this.#walk = new Walk(this.#core, this.#fragments);
     const related = new ConnectionsByQuote(this.#core);
@@ -114,6 +116,7 @@ export class Dataplane {
     this.#core.nowMs = this.network.nowMs = nowMs;
     if (edit.op === 'network') this.#walk.setInterfaces(edit.state.interfaces);
     applyEdit(this.#core, edit);
+    publish(this.#core);
   }
 
   /** Walk every frame of the burst. `nowMs` is monotonic. */
@@ -181,6 +184,7 @@ export class Dataplane {
   trace(filter: TraceFilter | null, listener: ((record: TraceRecord) => void) | null): void {
     const trace = filter === null || listener === null ? null : new Trace(filter, listener);
     this.#core.trace = trace;
+    publish(this.#core);
     this.#env.explain = trace === null ? null : (line) => trace.step('schedule', line);
   }
 

@@ -26,10 +26,9 @@ import * as udp from '../wire/udp.ts';
 import { TCP_STATE } from '../model/conn-state.ts';
 import { IPPROTO } from '../model/protocol.ts';
 import * as seededHash from '../structures/seeded-hash.ts';
-import { BurstCounts } from './account.ts';
 import * as layout from './connection-layout.ts';
-import type { CoreContext } from './core-context.ts';
-import * as networks from './network.ts';
+import type { FastContext } from './fast-context.ts';
+import * as fastState from './fast-state.ts';
 import * as nextHops from './next-hops.ts';
 import * as serviceSlots from './services.ts';
 
@@ -45,8 +44,8 @@ const {
   BYTES, CONN_CONTROLLED, CONN_WORDS, DELTAS, DESTINATION, ENTRY_SHIFT, ENTRY_WORDS, HOP: ENTRY_HOP, HOP_AGE, KEY: ENTRY_KEY, KEY_USED, LAST_SEEN,
   METHOD_MASK, METHOD_SHIFT, NEW_PORTS, NEW_SOURCE, NEW_TARGET, PACKETS, PORTS, SOURCE, STATE, STATE_MASK, TARGET, TIMEOUT,
 } = layout;
-const { REFRESH_EVERY_MS } = networks;
-const { DST_HIGH, DST_LOW, HOP_SHIFT, INTERFACE, MTU, READY, SOURCE4, SRC_HIGH, SRC_LOW, STATE: HOP_STATE } = nextHops;
+const { ACTIVE4, FORWARDING4, GENERATION, nextIdentification, PMTU_DISC, TCP_MS, UDP_MS, WALK_ALL } = fastState;
+const { DST_HIGH, DST_LOW, HOP_SHIFT, INTERFACE, MTU, READY, REFRESH_EVERY_MS, SOURCE4, SRC_HIGH, SRC_LOW, STATE: HOP_STATE } = nextHops;
 const { SLOT_AVAILABLE, SLOT_IN, SLOT_SHIFT, SLOT_TUNNEL } = serviceSlots;
 const IPPROTO_TCP = IPPROTO.tcp, IPPROTO_UDP = IPPROTO.udp;
 const TCP_ESTABLISHED = TCP_STATE.ESTABLISHED;
@@ -94,7 +93,7 @@ const SEEN = 0, MAC_HIGH = 1, MAC_LOW = 2, FORWARDING = 3, INDEX_VERSION = 4, TO
 
 export interface FastPath {
   /** Top of a burst from an interface with this MAC (raw, first two bytes and the other four). False: this burst has to take the walk. */
-  begin(interfaceIdx: number, macHigh: number, macLow: number): boolean;
+  begin(interfaceIdx: number, macHigh: number, macLow: number, nowMs: number): boolean;
   /** Look ahead over `count` (at most BATCH) frames from `from` on. */
   stage(frames: FrameBurst, from: number, count: number): void;
   /** Forward staged frames from `begin` on, up to `count` or the first one that has to walk; returns its number. */
@@ -107,25 +106,24 @@ export interface FastPath {
  * NB: functions in a closure, not methods: for a closure that exists once, V8 takes what it closes over for constants, so that an array access costs
  * a comparison and a load, not six loads and two comparisons.
  */
-export function fastPath(core: CoreContext): FastPath {
-  const { connections, network, services, timeouts, sysctl } = core;
-  const { words, index, seed } = connections;
-  const { words: hops, resolvedMs } = network.hops;
+export function fastPath(context: FastContext): FastPath {
+  const { words, index, seed, startMs, hops, resolvedMs, state: global, services, tally, shared } = context;
   const batch = new Int32Array(BATCH * FRAME_WORDS);
   /** Of each frame its flow's hash, then the entry that the index leads to, or -1. */
   const found = new Int32Array(BATCH);
-  const counts = new BurstCounts(core);
-  const { listed } = counts;
+  const { listed } = tally;
   /** What does not change within a burst, and sums of touched words, which keep those loads from being optimised away. */
   const fixed = new Int32Array(32);
+  /** Before this, ms, a next hop was resolved too long ago. */
+  const stale = new Float64Array(1);
 
-  function begin(interfaceIdx: number, macHigh: number, macLow: number): boolean {
-    fixed[SEEN] = connections.clock(core.nowMs);
+  function begin(interfaceIdx: number, macHigh: number, macLow: number, nowMs: number): boolean {
+    fixed[SEEN] = (nowMs - startMs) | 0;
+    stale[0] = nowMs - REFRESH_EVERY_MS;
     fixed[MAC_HIGH] = macHigh;
     fixed[MAC_LOW] = macLow;
-    fixed[FORWARDING] = network.forwarding4 ? 1 : 0;
-    return interfaceIdx !== INTERFACE_LOCAL && (macHigh | macLow) !== 0 && core.trace === null && core.sync.master === null && !core.backupDaemon
-      && services.count4 > 0;
+    fixed[FORWARDING] = global[FORWARDING4] as number;
+    return interfaceIdx !== INTERFACE_LOCAL && (macHigh | macLow) !== 0 && global[WALK_ALL] === 0 && global[ACTIVE4] !== 0;
   }
 
   function stage(frames: FrameBurst, from: number, count: number): void {
@@ -138,7 +136,7 @@ export function fastPath(core: CoreContext): FastPath {
 
   function forward(frames: FrameBurst, begin: number, count: number, sink: FrameSink): number {
     const { memory } = frames;
-    const end = rewrite(memory.i32, services.slots, begin | 0, count | 0);
+    const end = rewrite(memory.i32, services.slots, tally.words, begin | 0, count | 0);
     for (let b = begin << FRAME_SHIFT; b < end << FRAME_SHIFT; b += FRAME_WORDS) {
       const shape = batch[b | SHAPE] as number;
       sink.transmit(hops[(batch[b | HOP] as number) | INTERFACE] as number, memory, 4 * (batch[b | IP] as number) - 14, (shape & TOTAL_MASK) + 14, shape & OFFLOAD_PARTIAL);
@@ -195,14 +193,14 @@ export function fastPath(core: CoreContext): FastPath {
 
   // NB: entries, frames of the batch, next hops and slots begin at multiples of their size, so a word of theirs is found by `|`: that cannot overflow,
   // which V8 checks at every `+`.
-  function rewrite(i32: Int32Array, slots: Int32Array, begin: number, count: number): number {
-    const staleMs = core.nowMs - REFRESH_EVERY_MS;
-    const generation = network.generation | 0;
+  function rewrite(i32: Int32Array, slots: Int32Array, tallies: Int32Array, begin: number, count: number): number {
+    const staleMs = stale[0] as number;
+    const generation = global[GENERATION] as number;
     const seen = fixed[SEEN] as number;
-    const udpMs = timeouts.udp | 0;
-    const tcpMs = timeouts.tcp[TCP_ESTABLISHED] as number;
+    const udpMs = global[UDP_MS] as number;
+    const tcpMs = global[TCP_MS] as number;
     const current = index.version === fixed[INDEX_VERSION];
-    let listedCount = counts.listedCount | 0;
+    let listedCount = tally.listedCount | 0;
     let k = begin;
     for (; k < count; k++) {
       const b = k << FRAME_SHIFT;
@@ -213,7 +211,7 @@ export function fastPath(core: CoreContext): FastPath {
       let own = (found[k] as number) << ENTRY_SHIFT;
       // Slow path: the index has changed since, or led to another flow of the same hash.
       if (!current || own < 0 || words[own | SOURCE] !== i32[ip + 3] || words[own | TARGET] !== i32[ip + 4] || words[own | PORTS] !== i32[ip + 5] || words[own | ENTRY_KEY] !== key) {
-        own = connections.lookup4(i32[ip + 3] as number, i32[ip + 4] as number, i32[ip + 5] as number, key & 0xff) << ENTRY_SHIFT;
+        own = lookup(i32[ip + 3] as number, i32[ip + 4] as number, i32[ip + 5] as number, key) << ENTRY_SHIFT;
         if (own < 0) break;
       }
       const base = own & CONN_BASE;
@@ -275,24 +273,36 @@ export function fastPath(core: CoreContext): FastPath {
       i32[ether - 1] = (hops[h | SRC_LOW] as number) | RAW_IPV4;
       batch[b | HOP] = h;
 
-      words[base | LAST_SEEN] = seen;
-      words[own | PACKETS] = (words[own | PACKETS] as number) + 1 | 0;
-      words[own | BYTES] = (words[own | BYTES] as number) + total | 0;
+      if (shared) {
+        // NB: both entries of a connection may be at work in two threads: no line is written that need not be, and no count is lost. Of two
+        // times of the same packet's moment either will do.
+        if (words[base | LAST_SEEN] !== seen) words[base | LAST_SEEN] = seen;
+        Atomics.add(words, own | PACKETS, 1);
+        Atomics.add(words, own | BYTES, total);
+      } else {
+        words[base | LAST_SEEN] = seen;
+        words[own | PACKETS] = (words[own | PACKETS] as number) + 1 | 0;
+        words[own | BYTES] = (words[own | BYTES] as number) + total | 0;
+      }
       const counter = s | SLOT_IN | answer >> ANSWER_TO_OUT;
-      const packets = (slots[counter] as number) + 1 | 0;
-      slots[counter] = packets;
-      slots[counter | 1] = (slots[counter | 1] as number) + total | 0;
+      const packets = (tallies[counter] as number) + 1 | 0;
+      tallies[counter] = packets;
+      tallies[counter | 1] = (tallies[counter | 1] as number) + total | 0;
       if (packets === 1) listed[listedCount++] = slot;
     }
-    counts.listedCount = listedCount;
+    tally.listedCount = listedCount;
     return k;
+  }
+
+  function lookup(source: number, target: number, ports: number, key: number): number {
+    return index.lookup(hashWords(seed, source, target, ports, key), source, target, ports, key);
   }
 
   /** The header of a tunnel, of that of the packet inside; identification 0 where DF is copied. */
   function writeOuter(i32: Int32Array, at: number, inner0: number, inner1: number, inner2: number, total: number, source: number, target: number): void {
     const tos = (inner0 >>> 8) & 0xff;
     const word0 = VERSION_4_LENGTH_20 | (encapsulatedEcn(tos) << 8) | ((total & 0xff00) << 8) | (total << 24);
-    const word1 = sysctl.pmtu_disc !== 0 && (inner1 & DF_BIT) !== 0 ? DF_BIT : network.identification();
+    const word1 = global[PMTU_DISC] !== 0 && (inner1 & DF_BIT) !== 0 ? DF_BIT : nextIdentification(global, shared);
     const ttlAndProtocol = (inner2 & 0xff) | (IPPROTO_IPIP << 8);
     const sum = fold(halves(word0) + halves(word1) + ttlAndProtocol + halves(source) + halves(target));
     i32[at] = word0;
@@ -302,7 +312,7 @@ export function fastPath(core: CoreContext): FastPath {
     i32[at + 4] = target;
   }
 
-  return { begin, stage, forward, finish: () => counts.settle() };
+  return { begin, stage, forward, finish: () => tally.settle() };
 }
 
 /** The TTL in its word, and the checksum with it (RFC 1141): one more, with the carry brought round. */

@@ -7,10 +7,12 @@ import { OFFLOAD_GSO_SIZE, type FrameMemory, type FrameSink } from '../wire/fram
 import { formatAddress } from '../wire/address.ts';
 import { DROP } from '../model/drop-reason.ts';
 import type { Neighbour, NetworkInterface, NetworkState } from '../model/network-state.ts';
+import { int32Array, type Allocate } from '../structures/memory.ts';
+import { FAST_STATE_WORDS, FORWARDING4, GENERATION, IDENTIFICATION, nextIdentification } from './fast-state.ts';
 import { fragmentIpv4, fragmentIpv6 } from './fragment-output.ts';
 import { FragmentSizes } from './fragment-sizes.ts';
 import { HeldFrames, HELD_MS, type HeldFrame } from './neighbours.ts';
-import { DOWN, DST_HIGH, DST_LOW, HOP_WORDS, INTERFACE, MOST_HOPS, MTU, NextHops, READY, SOURCE4, SRC_HIGH, SRC_LOW, STATE, type NextHop } from './next-hops.ts';
+import { DOWN, DST_HIGH, DST_LOW, HOP_WORDS, INTERFACE, MOST_HOPS, MTU, NextHops, READY, REFRESH_EVERY_MS, SOURCE4, SRC_HIGH, SRC_LOW, STATE, type NextHop } from './next-hops.ts';
 import type { Packet } from './packet.ts';
 import { PathMtus } from './path-mtus.ts';
 import { ROUTE_NONE, RouteTable, routeEntries, type RouteEntry } from './routes.ts';
@@ -21,8 +23,6 @@ import { SourceAddresses } from './source-address.ts';
 export { ROUTE_BLACKHOLE, ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_NONE, ROUTE_PROHIBIT, ROUTE_UNREACHABLE } from './routes.ts';
 
 const RESOLVE_EVERY_MS = 1000;
-/** A next hop in use is resolved again this often, so that the kernel's entry does not age away. */
-export const REFRESH_EVERY_MS = 30_000;
 
 /** A destination that no own address is nearer to than another. */
 const NOWHERE = new Int32Array(4);
@@ -30,10 +30,12 @@ const NOWHERE = new Int32Array(4);
 const EMPTY: NetworkState = { interfaces: [], routes: [], neighbours: [], forwarding4: true, forwarding6: true };
 
 export class Network {
-  /** Grows whenever cached next-hop indices must be looked up again. */
-  generation = 1;
+  /** fast-state.ts. */
+  readonly state: Int32Array;
   /** Called with each IP packet whose next hop did not answer address resolution. */
   onUnresolved: ((memory: FrameMemory, l3Off: number, l3End: number) => void) | null = null;
+  /** Other threads forward by the same tables. */
+  shared = false;
   /** The clock of the current burst, ms; set by the owner before any send. */
   nowMs = 0;
   /** Sizes the datagram being handled came in; filled by Fragments. */
@@ -41,16 +43,15 @@ export class Network {
   /** Memory for frames the director makes. */
   readonly scratch: ScratchRing;
   readonly #drops: Float64Array;
-  #state: NetworkState = EMPTY;
+  #known: NetworkState = EMPTY;
   #tables: Record<4 | 6, RouteTable> = { 4: new RouteTable([]), 6: new RouteTable([]) };
   #sources = new SourceAddresses(EMPTY);
   /** What the fast path reads of next hops. */
-  readonly hops = new NextHops();
+  readonly hops: NextHops;
   readonly #held = new HeldFrames();
   readonly #pathMtus = new PathMtus();
   /** Next hops whose neighbour came to be known while frames were waiting. */
   readonly #released: number[] = [];
-  #identification: number;
   readonly #probe = new Int32Array(4);
   readonly #source = new Int32Array(4);
   #outHop = 0;
@@ -60,27 +61,37 @@ export class Network {
     if (this.#outSink !== null) this.#emit(this.#outHop, this.scratch.memory, l3Off, l3End, this.#outOffload, this.#outSink);
   };
 
-  /** drops: counters by DROP index; scratch: shared with whoever else makes frames. */
-  constructor(drops: Float64Array = new Float64Array(64), scratch: ScratchRing = new ScratchRing(), random: () => number = Math.random) {
+  /** drops: counters by DROP index; scratch: shared with whoever else makes frames; allocate: memory for what the fast path reads. */
+  constructor(drops: Float64Array = new Float64Array(64), scratch: ScratchRing = new ScratchRing(), random: () => number = Math.random, allocate: Allocate | null = null) {
+    this.state = int32Array(FAST_STATE_WORDS, allocate);
+    this.hops = new NextHops(allocate);
+    this.state[GENERATION] = 1;
     this.#drops = drops;
     this.scratch = scratch;
-    this.#identification = Math.floor(random() * 0x10000);
+    this.state[IDENTIFICATION] = Math.floor(random() * 0x10000);
+    this.state[FORWARDING4] = EMPTY.forwarding4 ? 1 : 0;
+  }
+
+  /** Grows whenever cached next-hop indices must be looked up again. */
+  get generation(): number {
+    return this.state[GENERATION] as number;
   }
 
   get forwarding4(): boolean {
-    return this.#state.forwarding4;
+    return this.#known.forwarding4;
   }
 
   get forwarding6(): boolean {
-    return this.#state.forwarding6;
+    return this.#known.forwarding6;
   }
 
   interfaceAt(index: number): NetworkInterface | null {
-    return this.#state.interfaces[index] ?? null;
+    return this.#known.interfaces[index] ?? null;
   }
 
   apply(state: NetworkState): void {
-    this.#state = state;
+    this.#known = state;
+    this.state[FORWARDING4] = state.forwarding4 ? 1 : 0;
     this.#tables = { 4: new RouteTable(routeEntries(state, 4)), 6: new RouteTable(routeEntries(state, 6)) };
     this.#sources = new SourceAddresses(state);
     this.#restartHops(state);
@@ -135,16 +146,15 @@ export class Network {
   learnPathMtu(family: 4 | 6, w0: number, w1: number, w2: number, w3: number, mtu: number): number {
     const entry = this.#tables[family].lookup(w0, w1, w2, w3);
     if (entry === null || entry.result !== 0) return mtu;
-    const base = Math.min(entry.mtu === 0 ? 65535 : entry.mtu, this.#state.interfaces[entry.interfaceIdx]?.mtu ?? 65535);
+    const base = Math.min(entry.mtu === 0 ? 65535 : entry.mtu, this.#known.interfaces[entry.interfaceIdx]?.mtu ?? 65535);
     const cached = this.#pathMtus.learn(family, w0, w1, w2, w3, mtu, base, this.nowMs);
-    this.generation++;
+    this.state[GENERATION]!++;
     return cached;
   }
 
   /** A new IPv4 identification, raw. */
   identification(): number {
-    this.#identification = (this.#identification + 1) & 0xffff;
-    return this.#identification;
+    return nextIdentification(this.state, this.shared);
   }
 
   /** Send the datagram of `p` from l3Off on: in the fragments it came in, and with its VLAN tags where it goes back to its own interface. */
@@ -192,7 +202,7 @@ export class Network {
     }
     // NB: runs between bursts; while nothing waits it allocates nothing.
     if (!this.#held.empty) for (const frame of this.#held.expire(nowMs)) this.#giveUp(frame);
-    if (this.#pathMtus.expire(nowMs)) this.generation++;
+    if (this.#pathMtus.expire(nowMs)) this.state[GENERATION]!++;
     if (!this.#held.empty) for (const hop of this.#held.hops()) this.#resolve(hop, sink);
   }
 
@@ -306,7 +316,7 @@ export class Network {
     const waiting = this.#held.hops().map((hop) => ({ hop: this.hops.at(hop) as NextHop, frames: this.#held.take(hop) }));
     this.hops.restart(state?.interfaces ?? null, state?.neighbours ?? null);
     this.#released.length = 0;
-    this.generation++;
+    this.state[GENERATION]!++;
     for (const { hop, frames } of waiting) {
       const index = this.hops.indexOf(hop, this.nowMs);
       this.#held.put(index, frames);

@@ -7,6 +7,7 @@
  * routed to. It is one gateway or on-link destination, with one source address and one MTU.
  */
 import type { Neighbour, NetworkInterface } from '../model/network-state.ts';
+import { float64Array, int32Array, type Allocate } from '../structures/memory.ts';
 import { neighbourKey, Neighbours, parseMac } from './neighbours.ts';
 
 export const HOP_WORDS = 8, HOP_SHIFT = 3;
@@ -17,6 +18,8 @@ export const READY = 1, UNRESOLVED = 0, DOWN = 2;
 
 /** Next hops kept before the table starts again. */
 export const MOST_HOPS = 65536;
+/** A next hop in use is resolved again this often, so that the kernel's entry does not age away. */
+export const REFRESH_EVERY_MS = 30_000;
 /** Never resolved. */
 const LONG_AGO_MS = -1e9;
 
@@ -33,14 +36,19 @@ export interface NextHop {
 
 export class NextHops {
   /** Reserved for all of them, so that it never moves. */
-  readonly words = new Int32Array(MOST_HOPS * HOP_WORDS);
+  readonly words: Int32Array;
   /** When resolution was last asked for. */
-  readonly resolvedMs = new Float64Array(MOST_HOPS);
+  readonly resolvedMs: Float64Array;
   readonly #neighbours = new Neighbours();
   #interfaces: readonly NetworkInterface[] = [];
   #hops: NextHop[] = [];
   readonly #byKey = new Map<string, number>();
   readonly #byNeighbour = new Map<string, number[]>();
+
+  constructor(allocate: Allocate | null = null) {
+    this.words = int32Array(MOST_HOPS * HOP_WORDS, allocate);
+    this.resolvedMs = float64Array(MOST_HOPS, allocate);
+  }
 
   /** Forget all next hops, and take over what the network looks like now. */
   restart(interfaces: readonly NetworkInterface[] | null, neighbours: readonly Neighbour[] | null): void {

@@ -7,29 +7,18 @@
  * twice the size takes over at once, and each later operation carries a few slots across; until that is done a lookup may have to
  * search both. Nothing ever stops for the whole table.
  */
-
-/** Zeroed memory from elsewhere: huge pages spare most of the address translation that random places in a large table cost. */
-export type Allocate = (bytes: number) => { readonly buffer: ArrayBufferLike; release(): void };
+import { HashLookup, MOVED } from './hash-lookup.ts';
+import type { Allocate } from './memory.ts';
 
 /** Smaller tables are not worth a huge page. */
 const LEAST_ALLOCATED = 2 << 20;
-const MOVED = -1;
 const NOTHING = (): void => {};
 /** Old slots carried over by each insertion: twice would do to finish before the new table is half full. */
 const SLOTS_PER_INSERTION = 8;
 
-export class HashIndex {
-  #slots: Int32Array;
-  #mask: number;
+export class HashIndex extends HashLookup {
   #count = 0;
-  #old: Int32Array | null = null;
-  #oldMask = 0;
   #oldAt = 0;
-  /** Grows with every insertion and removal: what find() said holds until then. */
-  version = 0;
-  /** Sum of what touch() read, so that nothing of it can be left out. */
-  touched = 0;
-  readonly #records: Int32Array;
   readonly #allocate: Allocate | null;
   /** Give back the memory of the current table, and of the old one. */
   #release: () => void = NOTHING;
@@ -37,10 +26,8 @@ export class HashIndex {
 
   /** `records`: record r has its key in words 16r .. 16r+3. `capacity`: slots to begin with, a power of two. */
   constructor(records: Int32Array, capacity = 1024, allocate: Allocate | null = null) {
-    this.#records = records;
+    super(records, new Int32Array(capacity * 2));
     this.#allocate = allocate;
-    this.#slots = new Int32Array(capacity * 2);
-    this.#mask = capacity - 1;
   }
 
   get count(): number {
@@ -48,58 +35,21 @@ export class HashIndex {
   }
 
   get capacity(): number {
-    return this.#mask + 1;
+    return this.mask + 1;
   }
 
   /** Slots still to be carried over from the smaller table. */
   get pendingSlots(): number {
-    return this.#old === null ? 0 : this.#oldMask + 1 - this.#oldAt;
-  }
-
-  /** The record whose first four words are these, or -1. */
-  lookup(hash: number, w0: number, w1: number, w2: number, w3: number): number {
-    const slots = this.#slots;
-    const records = this.#records;
-    const mask = this.#mask;
-    for (let i = hash & mask; ; i = (i + 1) & mask) {
-      const entry = slots[2 * i + 1] as number;
-      if (entry === 0) break;
-      if (slots[2 * i] === hash) {
-        const at = (entry - 1) << 4;
-        if (records[at] === w0 && records[at + 1] === w1 && records[at + 2] === w2 && records[at + 3] === w3) return entry - 1;
-      }
-    }
-    return this.#old === null ? -1 : this.#lookupOld(hash, w0, w1, w2, w3);
-  }
-
-  /** Read the slots these hashes begin at, which brings them into the cache. */
-  touch(hashes: Int32Array, count: number): void {
-    const slots = this.#slots;
-    const mask = this.#mask;
-    let sum = 0;
-    for (let k = 0; k < count; k++) sum ^= slots[2 * ((hashes[k] as number) & mask)] as number;
-    this.touched = sum;
-  }
-
-  /** Replaces each hash by the first record that lookup() would compare, or -1. No record is read. */
-  find(hashes: Int32Array, count: number): void {
-    const slots = this.#slots;
-    const mask = this.#mask;
-    for (let k = 0; k < count; k++) {
-      const hash = hashes[k] as number;
-      let i = 2 * (hash & mask);
-      while (slots[i] !== hash && slots[i + 1] !== 0) i = 2 * (((i >> 1) + 1) & mask);
-      hashes[k] = (slots[i + 1] as number) - 1;
-    }
+    return this.old === null ? 0 : this.oldMask + 1 - this.#oldAt;
   }
 
   /** Add a record whose key words are already in place. Of several records with one key, the one added last is found. */
   insert(hash: number, record: number): void {
-    if ((this.#count + 1) * 2 > this.#mask + 1) this.#grow();
+    if ((this.#count + 1) * 2 > this.mask + 1) this.#grow();
     this.#placeFirst(hash, record + 1);
     this.#count++;
     this.version++;
-    if (this.#old !== null) this.migrate(SLOTS_PER_INSERTION);
+    if (this.old !== null) this.migrate(SLOTS_PER_INSERTION);
   }
 
   /** Take a record out; false if it is not there. */
@@ -114,9 +64,9 @@ export class HashIndex {
 
   /** Carry up to `slots` slots over to the larger table; returns how many were looked at. */
   migrate(slots: number): number {
-    const old = this.#old;
+    const old = this.old;
     if (old === null) return 0;
-    const end = Math.min(this.#oldAt + slots, this.#oldMask + 1);
+    const end = Math.min(this.#oldAt + slots, this.oldMask + 1);
     const begin = this.#oldAt;
     for (let i = begin; i < end; i++) {
       const entry = old[2 * i + 1] as number;
@@ -127,8 +77,8 @@ export class HashIndex {
       }
     }
     this.#oldAt = end;
-    if (end > this.#oldMask) {
-      this.#old = null;
+    if (end > this.oldMask) {
+      this.old = null;
       this.#releaseOld();
       this.#releaseOld = NOTHING;
     }
@@ -137,14 +87,14 @@ export class HashIndex {
 
   #grow(): void {
     // Insertions carry 8 slots each, so the previous growth is long over; should it not be, finish it first.
-    if (this.#old !== null) this.migrate(this.#oldMask + 1);
-    this.#old = this.#slots;
-    this.#oldMask = this.#mask;
+    if (this.old !== null) this.migrate(this.oldMask + 1);
+    this.old = this.slots;
+    this.oldMask = this.mask;
     this.#oldAt = 0;
-    const capacity = (this.#mask + 1) * 2;
+    const capacity = (this.mask + 1) * 2;
     this.#releaseOld = this.#release;
-    this.#slots = this.#table(capacity);
-    this.#mask = capacity - 1;
+    this.slots = this.#table(capacity);
+    this.mask = capacity - 1;
   }
 
   #table(capacity: number): Int32Array {
@@ -156,12 +106,12 @@ export class HashIndex {
 
   /** Before any record with the same key: takes its slot, and that one moves on to the next free slot. */
   #placeFirst(hash: number, entry: number): void {
-    const slots = this.#slots;
-    const records = this.#records;
+    const slots = this.slots;
+    const records = this.records;
     const own = (entry - 1) << 4;
     let placed = entry;
-    let i = hash & this.#mask;
-    for (; slots[2 * i + 1] !== 0; i = (i + 1) & this.#mask) {
+    let i = hash & this.mask;
+    for (; slots[2 * i + 1] !== 0; i = (i + 1) & this.mask) {
       if (slots[2 * i] !== hash) continue;
       const other = slots[2 * i + 1] as number;
       const at = (other - 1) << 4;
@@ -175,30 +125,17 @@ export class HashIndex {
   }
 
   #place(hash: number, entry: number): void {
-    const slots = this.#slots;
-    const mask = this.#mask;
+    const slots = this.slots;
+    const mask = this.mask;
     let i = hash & mask;
     while (slots[2 * i + 1] !== 0) i = (i + 1) & mask;
     slots[2 * i] = hash;
     slots[2 * i + 1] = entry;
   }
 
-  #lookupOld(hash: number, w0: number, w1: number, w2: number, w3: number): number {
-    const old = this.#old as Int32Array;
-    const records = this.#records;
-    for (let i = hash & this.#oldMask; ; i = (i + 1) & this.#oldMask) {
-      const entry = old[2 * i + 1] as number;
-      if (entry === 0) return -1;
-      if (entry !== MOVED && old[2 * i] === hash) {
-        const at = (entry - 1) << 4;
-        if (records[at] === w0 && records[at + 1] === w1 && records[at + 2] === w2 && records[at + 3] === w3) return entry - 1;
-      }
-    }
-  }
-
   #removeCurrent(hash: number, entry: number): boolean {
-    const slots = this.#slots;
-    const mask = this.#mask;
+    const slots = this.slots;
+    const mask = this.mask;
     let hole = hash & mask;
     while (slots[2 * hole + 1] !== entry) {
       if (slots[2 * hole + 1] === 0) return false;
@@ -219,9 +156,9 @@ export class HashIndex {
   }
 
   #removeOld(hash: number, entry: number): boolean {
-    const old = this.#old;
+    const old = this.old;
     if (old === null) return false;
-    for (let i = hash & this.#oldMask; old[2 * i + 1] !== 0; i = (i + 1) & this.#oldMask) {
+    for (let i = hash & this.oldMask; old[2 * i + 1] !== 0; i = (i + 1) & this.oldMask) {
       if (old[2 * i + 1] === entry) {
         old[2 * i + 1] = MOVED;
         return true;

@@ -1,0 +1,38 @@
+/**
+ * What the fast path needs to know beyond connections, next hops and destinations, as words of one array: whoever owns a value writes it there
+ * (Network its generation, publish() the rest after every edit), and the fast path reads nothing else, so that it can run beside its owner's thread.
+ */
+import { TCP_STATE } from '../model/conn-state.ts';
+import type { CoreContext } from './core-context.ts';
+
+/** Grows whenever cached next-hop indices must be looked up again. */
+export const GENERATION = 0;
+export const FORWARDING4 = 1;
+/** Whether there is any service of IPv4. */
+export const ACTIVE4 = 2;
+/** Timeouts of UDP and of established TCP, ms. */
+export const UDP_MS = 3, TCP_MS = 4;
+export const PMTU_DISC = 5;
+/** Somebody looks at every packet, or takes part: a trace, the sync master, a backup daemon. All frames take the walk. */
+export const WALK_ALL = 6;
+/** Last IPv4 identification given out. In a cache line of its own, because packets write it. */
+export const IDENTIFICATION = 16;
+export const FAST_STATE_WORDS = 64;
+
+/** A new IPv4 identification, raw. Shared: no other thread gets the same. */
+export function nextIdentification(state: Int32Array, shared: boolean): number {
+  if (shared) return (Atomics.add(state, IDENTIFICATION, 1) + 1) & 0xffff;
+  const next = ((state[IDENTIFICATION] as number) + 1) & 0xffff;
+  state[IDENTIFICATION] = next;
+  return next;
+}
+
+/** After every change to what the walk goes by. */
+export function publish(core: CoreContext): void {
+  const { state } = core.network;
+  state[ACTIVE4] = core.services.count4 > 0 ? 1 : 0;
+  state[UDP_MS] = core.timeouts.udp;
+  state[TCP_MS] = core.timeouts.tcp[TCP_STATE.ESTABLISHED] as number;
+  state[PMTU_DISC] = core.sysctl.pmtu_disc;
+  state[WALK_ALL] = core.trace !== null || core.sync.master !== null || core.backupDaemon ? 1 : 0;
+}
