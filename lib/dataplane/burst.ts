@@ -44,6 +44,7 @@ export class Walk {
   readonly #related: ConnectionsByQuote;
   readonly #fast: FastPath;
   readonly #packet = new Packet();
+  readonly #clock = new Float64Array(1);
   #interfaceNames: readonly string[] = [];
   /** MAC address of each interface, three raw half words; all zero where unknown. */
   #macs = new Uint16Array(0);
@@ -55,7 +56,7 @@ export class Walk {
     const { connections, network, services } = core;
     this.#fast = fastPath({
       words: connections.words, index: connections.index, seed: connections.seed, startMs: connections.startMs,
-      hops: network.hops.words, resolvedMs: network.hops.resolvedMs, state: network.state, services, tally: new BurstCounts(core), shared: false,
+      hops: network.hops.words, resolvedMs: network.hops.resolvedMs, state: network.state, clock: this.#clock, services, tally: new BurstCounts(core), shared: false,
     });
   }
 
@@ -71,7 +72,8 @@ export class Walk {
     const macs = this.#macs;
     const mac = interfaceIdx * 3;
     const known = interfaceIdx >= 0 && mac + 2 < macs.length;
-    const fast = this.#fast.begin(interfaceIdx, known ? macs[mac]! : 0, known ? macs[mac + 1]! | (macs[mac + 2]! << 16) : 0, this.#core.nowMs);
+    this.#clock[0] = this.#core.nowMs;
+    const fast = this.#fast.begin(interfaceIdx, known ? macs[mac]! : 0, known ? macs[mac + 1]! | (macs[mac + 2]! << 16) : 0);
     for (let from = 0; from < count; from += BATCH) {
       const size = Math.min(BATCH, count - from);
       if (fast) this.#fast.stage(frames, from, size);

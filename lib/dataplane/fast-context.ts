@@ -17,6 +17,8 @@ export interface FastContext {
   readonly resolvedMs: Float64Array;
   /** fast-state.ts. */
   readonly state: Int32Array;
+  /** One number: the time of the burst at hand, monotonic ms. NB: an argument would cost a boxed number a burst. */
+  readonly clock: Float64Array;
   /** Destinations (services.ts); the array moves when it grows. */
   readonly services: { readonly slots: Int32Array };
   readonly tally: Tally;

@@ -93,7 +93,7 @@ const SEEN = 0, MAC_HIGH = 1, MAC_LOW = 2, FORWARDING = 3, INDEX_VERSION = 4, TO
 
 export interface FastPath {
   /** Top of a burst from an interface with this MAC (raw, first two bytes and the other four). False: this burst has to take the walk. */
-  begin(interfaceIdx: number, macHigh: number, macLow: number, nowMs: number): boolean;
+  begin(interfaceIdx: number, macHigh: number, macLow: number): boolean;
   /** Look ahead over `count` (at most BATCH) frames from `from` on. */
   stage(frames: FrameBurst, from: number, count: number): void;
   /** Forward staged frames from `begin` on, up to `count` or the first one that has to walk; returns its number. */
@@ -107,7 +107,7 @@ export interface FastPath {
  * a comparison and a load, not six loads and two comparisons.
  */
 export function fastPath(context: FastContext): FastPath {
-  const { words, index, seed, startMs, hops, resolvedMs, state: global, services, tally, shared } = context;
+  const { words, index, seed, startMs, hops, resolvedMs, state: global, clock, services, tally, shared } = context;
   const batch = new Int32Array(BATCH * FRAME_WORDS);
   /** Of each frame its flow's hash, then the entry that the index leads to, or -1. */
   const found = new Int32Array(BATCH);
@@ -117,9 +117,9 @@ export function fastPath(context: FastContext): FastPath {
   /** Before this, ms, a next hop was resolved too long ago. */
   const stale = new Float64Array(1);
 
-  function begin(interfaceIdx: number, macHigh: number, macLow: number, nowMs: number): boolean {
-    fixed[SEEN] = (nowMs - startMs) | 0;
-    stale[0] = nowMs - REFRESH_EVERY_MS;
+  function begin(interfaceIdx: number, macHigh: number, macLow: number): boolean {
+    fixed[SEEN] = ((clock[0] as number) - startMs) | 0;
+    stale[0] = (clock[0] as number) - REFRESH_EVERY_MS;
     fixed[MAC_HIGH] = macHigh;
     fixed[MAC_LOW] = macLow;
     fixed[FORWARDING] = global[FORWARDING4] as number;
