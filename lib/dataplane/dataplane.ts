@@ -10,7 +10,7 @@ import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
 import type { Allocate } from '../structures/memory.ts';
 import { RewindableRandom } from '../structures/rewindable-random.ts';
-import type { SchedulerEnvironment } from '../schedulers/scheduler.ts';
+import type { SchedulerEnvironment, SchedulerFactory } from '../schedulers/scheduler.ts';
 import { Walk } from './burst.ts';
 import { connectionRecord } from './connection-records.ts';
 import { Connections } from './connections.ts';
@@ -56,6 +56,8 @@ export interface DataplaneOptions {
   readonly timersPerAdvance?: number;
   /** Memory for the connection table and its index, huge pages at best. By default ordinary memory. */
   readonly allocate?: Allocate;
+  /** Schedulers by name. The registry's by default; the laboratory adds those of research. */
+  readonly schedulers?: Readonly<Record<string, SchedulerFactory>> | undefined;
 }
 
 export class Dataplane {
@@ -86,7 +88,7 @@ export class Dataplane {
     this.#random = random;
     this.#timersPerAdvance = options.timersPerAdvance ?? Infinity;
     this.#env = { now: () => this.#core.nowMs, random, sysctl: (name) => sysctl[name], explain: null };
-    const services = new Services(counters, this.#env);
+    const services = new Services(counters, this.#env, options.schedulers);
     const connections = new Connections(services.destinations, {
       capacity: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, seed: Math.floor(random() * 0x100000000) | 0, startMs, allocate: options.allocate,
     });

@@ -2,8 +2,7 @@
 import { parseAddress, parsePrefix, prefixMask, swap16, swap32 } from '../wire/address.ts';
 import { protocolNumber } from '../model/protocol.ts';
 import { serviceFamily, serviceKey, type ServiceId, type VirtualService } from '../model/virtual-service.ts';
-import { SCHEDULERS } from '../schedulers/index.ts';
-import type { Scheduler, SchedulerEnvironment, SchedulerService } from '../schedulers/scheduler.ts';
+import type { Scheduler, SchedulerEnvironment, SchedulerFactory, SchedulerService } from '../schedulers/scheduler.ts';
 import type { DestinationEntry } from './destination-entry.ts';
 
 export class ServiceEntry implements SchedulerService<DestinationEntry> {
@@ -59,14 +58,14 @@ export class ServiceEntry implements SchedulerService<DestinationEntry> {
   }
 
   /** What an add or edit sets. A scheduler that keeps its name keeps its place in the list. */
-  configure(config: VirtualService, env: SchedulerEnvironment): void {
+  configure(config: VirtualService, env: SchedulerEnvironment, schedulers: Readonly<Record<string, SchedulerFactory>>): void {
     this.schedFlags = config.schedFlags;
     this.persistenceMs = config.persistenceSec * 1000;
     this.mask = maskWords(this.family, config.persistenceMask);
     this.persistenceEngine = config.persistenceSec > 0 ? config.persistenceEngine : null;
     this.onePacket = config.onePacket;
     if (config.scheduler === this.schedulerName) return;
-    const factory = SCHEDULERS[config.scheduler];
+    const factory = schedulers[config.scheduler];
     if (factory === undefined) throw new Error(`no scheduler ${config.scheduler}`);
     this.schedulerName = config.scheduler;
     this.scheduler = factory<DestinationEntry>(this, env);

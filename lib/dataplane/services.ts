@@ -12,7 +12,8 @@ import { hashWords } from '../structures/seeded-hash.ts';
 import { IPPROTO } from '../model/protocol.ts';
 import { serviceKey, type ServiceId, type VirtualService } from '../model/virtual-service.ts';
 import type { Destination, TunnelType } from '../model/destination.ts';
-import type { SchedulerEnvironment } from '../schedulers/scheduler.ts';
+import { SCHEDULERS } from '../schedulers/index.ts';
+import type { SchedulerEnvironment, SchedulerFactory } from '../schedulers/scheduler.ts';
 import { swap16 } from '../wire/address.ts';
 import { DestinationEntry } from './destination-entry.ts';
 import { COUNTERS, type Counters } from './estimator.ts';
@@ -47,12 +48,14 @@ export class Services {
   readonly #freeSlots: number[] = [];
   readonly #counters: Counters;
   readonly #env: SchedulerEnvironment;
+  readonly #schedulers: Readonly<Record<string, SchedulerFactory>>;
   #ftpServices = 0;
   #portZeroServices = 0;
 
-  constructor(counters: Counters, env: SchedulerEnvironment) {
+  constructor(counters: Counters, env: SchedulerEnvironment, schedulers: Readonly<Record<string, SchedulerFactory>> = SCHEDULERS) {
     this.#counters = counters;
     this.#env = env;
+    this.#schedulers = schedulers;
   }
 
   /** Whether there is any service at all. */
@@ -101,7 +104,7 @@ export class Services {
 
   addService(config: VirtualService): void {
     const service = new ServiceEntry(config, this.#counters.allocate());
-    service.configure(config, this.#env);
+    service.configure(config, this.#env, this.#schedulers);
     this.byKey.set(service.key, service);
     if (service.family === 4) this.count4++;
     else this.count6++;
@@ -116,7 +119,7 @@ export class Services {
   }
 
   editService(config: VirtualService): void {
-    this.get(config.id)?.configure(config, this.#env);
+    this.get(config.id)?.configure(config, this.#env, this.#schedulers);
   }
 
   deleteService(id: ServiceId): void {
