@@ -32,12 +32,13 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   { name: 'weight', describe: 'Another weight for a real server, over checks and reloads', attach: async (parser) => parser.command((await import('./tsipvs/weight.ts')).weightCommand) },
   { name: 'sysctl', describe: 'Read and set net.ipv4.vs.*', attach: async (parser) => parser.command((await import('./tsipvs/sysctl.ts')).sysctlCommand) },
   { name: 'config', describe: 'Read files of keepalived, ldirectord, Piranha, haproxy: check, plan, apply, convert', attach: async (parser) => parser.command((await import('./tsipvs/config.ts')).configCommand) },
+  { name: 'schedulers', describe: 'The scheduler laboratory: which scheduler, and how good', attach: async (parser) => parser.command((await import('./tsipvs/schedulers.ts')).schedulersCommand) },
   { name: 'lab', describe: 'Network namespaces to learn, try and test in', attach: async (parser) => parser.command((await import('./tsipvs/lab.ts')).labCommand) },
   { name: 'realserver', describe: 'Prepare a real server: setup, undo, check, decap', attach: async (parser) => parser.command((await import('./tsipvs/realserver.ts')).realserverCommand) },
 ];
 
 /** What may stand several times: options and lists of words. Anything else given twice is a mistake. */
-const REPEATABLE = ['in', 'out', 'sysctl', 'vip', 'director', 'setting', 'words', 'file', 'command', '_', '--'];
+const REPEATABLE = ['in', 'out', 'sysctl', 'vip', 'director', 'setting', 'words', 'scenario', 'file', 'command', '_', '--'];
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader of a pipe left, as `| head` does.

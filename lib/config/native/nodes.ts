@@ -1,10 +1,10 @@
 /** YAML nodes by the schema's tables: values with their places, and a remark for everything that is not as the tables say. */
 import { isMap, isScalar, isSeq, type LineCounter, type Node } from 'yaml';
 import type { Diagnostics, Place } from '../diagnostics.ts';
-import type { Field, FieldType, Fields } from './schema.ts';
+import type { Field, Fields, PlainType } from './schema.ts';
 
 export type Values = Record<string, unknown>;
-type Nested = (node: Node, type: FieldType) => unknown;
+type Nested<Type> = (node: Node, type: Type) => unknown;
 
 const UNITS_SEC: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
 const INT_MOST = 4_294_967_295;
@@ -28,7 +28,7 @@ export class NodeReader {
   }
 
   /** The fields of a mapping; what is missing gets its default. Null when the node is no mapping. `nested` reads what is not a plain value. */
-  object(node: Node, fields: Fields, what: string, nested: Nested): Values | null {
+  object<Type extends PlainType | string>(node: Node, fields: Fields<Type>, what: string, nested: Nested<Type>): Values | null {
     if (!isMap(node)) {
       this.refuse(node, `${what} must be a mapping with ${Object.keys(fields).slice(0, 4).join(', ')} ...`);
       return null;
@@ -59,7 +59,12 @@ export class NodeReader {
     return isScalar(node) && (typeof node.value === 'string' || typeof node.value === 'number') ? String(node.source ?? node.value) : null;
   }
 
-  #value(node: Node, field: Field, what: string, nested: Nested): unknown {
+  /** A plain value; undefined when it is not as the field says. */
+  value(node: Node, field: Field<PlainType>, what: string): unknown {
+    return this.#value(node, field, what, () => undefined);
+  }
+
+  #value<Type extends PlainType | string>(node: Node, field: Field<Type>, what: string, nested: Nested<Type>): unknown {
     const { type } = field;
     if (typeof type !== 'string') {
       const word = this.text(node);
@@ -76,7 +81,7 @@ export class NodeReader {
     }
   }
 
-  #number(node: Node, { type, least = -INT_MOST, most = INT_MOST }: Field, what: string): number | undefined {
+  #number(node: Node, { type, least = -INT_MOST, most = INT_MOST }: Field<unknown>, what: string): number | undefined {
     const value = isScalar(node) ? node.value : null;
     const [, digits, unit] = type === 'seconds' && typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) ?? [] : [];
     const number = typeof value === 'number' ? value : digits === undefined ? Number.NaN : Number(digits) * UNITS_SEC[unit!]!;

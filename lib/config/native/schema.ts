@@ -3,17 +3,23 @@
  * come from these tables.
  */
 
-export type FieldType =
+/** Types that nodes.ts reads by itself. */
+export type PlainType =
   | 'text' | 'number' | 'whole' | 'flag' | 'texts'
   /** Number of seconds, or a text like "5m". */
   | 'seconds'
-  /** A command, or {command, user, group}. */
-  | 'script'
-  | 'urls' | 'ranges' | 'checks' | 'servers' | 'listen' | 'tunnel' | 'sorryServer' | 'loadMonitor' | 'timeouts' | 'syncDaemon' | 'smtp' | 'services'
+  /** One of these words. */
   | readonly string[];
 
-export interface Field {
-  readonly type: FieldType;
+export type FieldType =
+  | PlainType
+  /** A command, or {command, user, group}. */
+  | 'script'
+  | 'urls' | 'ranges' | 'checks' | 'servers' | 'listen' | 'tunnel' | 'sorryServer' | 'loadMonitor' | 'timeouts' | 'syncDaemon' | 'smtp' | 'services';
+
+/** `Type`: of the format's own nested values, besides the plain ones. */
+export interface Field<Type = FieldType> {
+  readonly type: Type;
   /** Undefined: there is none, and the field may be missing; 'required': it may not. */
   readonly otherwise?: unknown;
   readonly required?: true;
@@ -22,7 +28,7 @@ export interface Field {
   readonly most?: number;
 }
 
-export type Fields = Readonly<Record<string, Field>>;
+export type Fields<Type = FieldType> = Readonly<Record<string, Field<Type>>>;
 
 const METHOD_WORDS = ['nat', 'dr', 'tun', 'local'] as const;
 

@@ -1,0 +1,84 @@
+/** `tsipvs schedulers`: the scheduler laboratory. */
+import type { CommandModule } from 'yargs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { LvsError } from '../../lib/model/errors.ts';
+import { nearestWord } from '../../lib/config/nearest-word.ts';
+import { readScenario } from '../../lib/laboratory/read-scenario.ts';
+import type { LaboratoryResult } from '../../lib/laboratory/result.ts';
+import { runScenario } from '../../lib/laboratory/run-scenario.ts';
+import { formatReference } from '../../lib/laboratory/scenario-schema.ts';
+import type { Scenario } from '../../lib/laboratory/scenario.ts';
+import { READY_SCENARIOS } from '../../lib/laboratory/scenarios/index.ts';
+import { schedulerChoices } from '../../lib/laboratory/scheduler-choice.ts';
+import { costMeter } from './cost-meter.ts';
+import { laboratoryText, scenarioListText, schedulerListText } from './schedulers-text.ts';
+
+const MOST_CONNECTIONS = 100_000_000;
+
+interface BenchArgs { scenario: string[]; schedulers?: string | undefined; seed: number; connections?: number | undefined; cost: boolean; json?: string | undefined }
+
+const benchCommand: CommandModule<object, BenchArgs> = {
+  command: 'bench <scenario..>', describe: 'Run schedulers through scenarios, in virtual time, and compare them',
+  builder: (yargs) => yargs
+    .positional('scenario', { type: 'string', array: true, demandOption: true, describe: 'Names of ready scenarios ("tsipvs schedulers list"), "all", or files' })
+    .option('schedulers', { type: 'string', requiresArg: true, describe: 'rr,wlc,mh+mh-port,... or all. Default: what the scenario says' })
+    .option('seed', { type: 'number', default: 1, requiresArg: true, describe: 'Of everything random: the same seed gives the same result' })
+    .option('connections', { type: 'number', requiresArg: true, describe: 'A longer or shorter run; events keep their place in it' })
+    .option('cost', { type: 'boolean', default: true, describe: 'Measure time and memory of schedulers too; --no-cost: only what is the same on every machine' })
+    .option('json', { type: 'string', requiresArg: true, describe: 'Write the results there, one JSON array; - for standard output' }),
+  handler: (argv) => {
+    const { seed, connections } = argv;
+    if (!Number.isSafeInteger(seed) || seed < 0) throw new LvsError('BadRequest', `--seed ${seed} is not a whole number from 0`);
+    if (connections !== undefined && !(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS)) throw new LvsError('BadRequest', `--connections ${connections} is not a whole number from 1 to ${MOST_CONNECTIONS}`);
+    const names = argv.scenario.flatMap((name) => (name === 'all' ? Object.keys(READY_SCENARIOS) : [name]));
+    const worlds = names.map((name) => ({ name, scenario: scenarioOf(name) }));
+    const chosen = worlds.map(({ scenario }) => schedulerChoices(argv.schedulers?.split(',') ?? scenario.schedulers));
+    const cost = argv.cost ? costMeter() : null;
+    const results: LaboratoryResult[] = [];
+    for (const [index, { name, scenario }] of worlds.entries()) {
+      const result = runScenario({ scenario, schedulers: chosen[index]!, seed, connections, command: commandOf(name, argv), cost });
+      results.push(result);
+      if (argv.json !== '-') process.stdout.write(laboratoryText(result));
+    }
+    if (argv.json === '-') process.stdout.write(`${JSON.stringify(results)}\n`);
+    else if (argv.json !== undefined) writeFileSync(argv.json, `${JSON.stringify(results)}\n`);
+  },
+};
+
+export const schedulersCommand: CommandModule = {
+  command: 'schedulers', describe: 'The scheduler laboratory: which scheduler, and how good',
+  builder: (yargs) => yargs
+    .command(benchCommand)
+    .command({
+      command: 'list', describe: 'Ready scenarios, and schedulers with their flags',
+      handler: () => { process.stdout.write(`${scenarioListText(Object.entries(READY_SCENARIOS).map(([name, text]) => readScenario(name, text)))}\n${schedulerListText(schedulerChoices(['all']))}`); },
+    })
+    .command({
+      command: 'show <scenario>', describe: 'Print a ready scenario: a file to begin one\'s own with',
+      builder: (inner) => inner.positional('scenario', { type: 'string', demandOption: true, describe: 'Its name' }),
+      handler: (argv) => { process.stdout.write(readyText(String(argv['scenario']))); },
+    })
+    .command({ command: 'format', describe: 'The fields of a scenario file', handler: () => { process.stdout.write(formatReference()); } })
+    .demandCommand(1, 'say what to do: bench, list, show or format'),
+  handler: () => {},
+};
+
+function scenarioOf(name: string): Scenario {
+  if (Object.hasOwn(READY_SCENARIOS, name)) return readScenario(name, READY_SCENARIOS[name]!);
+  if (existsSync(name)) return readScenario(name, readFileSync(name, 'utf8'));
+  readyText(name);
+  throw new LvsError('BadRequest', `${name}: no such file`);
+}
+
+function readyText(name: string): string {
+  const text = Object.hasOwn(READY_SCENARIOS, name) ? READY_SCENARIOS[name] : undefined;
+  if (text !== undefined) return text;
+  const known = Object.keys(READY_SCENARIOS);
+  const nearest = nearestWord(name, known);
+  throw new LvsError('BadRequest', `no scenario "${name}", and no such file${nearest === null ? '' : ` (did you mean ${nearest}?)`}: ${known.join(', ')}`);
+}
+
+function commandOf(name: string, { seed, schedulers, connections }: BenchArgs): string {
+  const word = /^[\w./+-]+$/.test(name) ? name : `'${name.replaceAll('\'', '\'\\\'\'')}'`;
+  return `tsipvs schedulers bench ${word} --seed ${seed}${schedulers === undefined ? '' : ` --schedulers ${schedulers}`}${connections === undefined ? '' : ` --connections ${connections}`}`;
+}

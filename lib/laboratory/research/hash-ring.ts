@@ -1,0 +1,63 @@
+/**
+ * A hash ring (Karger et al. 1997) as ketama builds it: every destination owns points on a circle in number as its weight, 160 for one of average weight;
+ * a client belongs to the next point. Built when first needed after a change.
+ */
+import { isAvailable } from '../../schedulers/load.ts';
+import type { Scheduler, SchedulerDestination, SchedulerPacket, SchedulerService } from '../../schedulers/scheduler.ts';
+import { destinationHash, flowHash } from './hash.ts';
+
+export const POINTS_PER_DESTINATION = 160;
+
+export class HashRing<D extends SchedulerDestination> {
+  /** Sorted hashes of the points, and whose each is. */
+  #points = new Float64Array(0);
+  #owners: D[] = [];
+
+  constructor({ destinations }: SchedulerService<D>) {
+    let total = 0;
+    for (const { weight } of destinations) total += weight;
+    const points: { readonly hash: number; readonly owner: D }[] = [];
+    for (const owner of destinations) {
+      const count = owner.weight === 0 ? 0 : Math.max(1, Math.floor((POINTS_PER_DESTINATION * destinations.length * owner.weight) / total));
+      for (let n = 1; n <= count; n++) points.push({ hash: destinationHash(owner, n), owner });
+    }
+    // Equal points: by address, not by place in the list, so that directors agree.
+    points.sort((a, b) => a.hash - b.hash || a.owner.words[3]! - b.owner.words[3]!);
+    this.#points = Float64Array.from(points, ({ hash }) => hash);
+    this.#owners = points.map(({ owner }) => owner);
+  }
+
+  /** The first owner from the hash on that is good. */
+  find(hash: number, good: (destination: D) => boolean): D | null {
+    const { length } = this.#points;
+    let low = 0, high = length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#points[middle] as number) < hash) low = middle + 1;
+      else high = middle;
+    }
+    for (let step = 0; step < length; step++) {
+      const owner = this.#owners[(low + step) % length] as D;
+      if (good(owner)) return owner;
+    }
+    return null;
+  }
+}
+
+export class RingHashing<D extends SchedulerDestination> implements Scheduler<D> {
+  readonly name: string = 'ring';
+  #ring: HashRing<D> | null = null;
+
+  schedule(service: SchedulerService<D>, packet: SchedulerPacket): D | null {
+    return this.ring(service).find(flowHash(service, packet), isAvailable);
+  }
+
+  added(): void { this.#ring = null; }
+  removed(): void { this.#ring = null; }
+  edited(): void { this.#ring = null; }
+  expire(): void {}
+
+  protected ring(service: SchedulerService<D>): HashRing<D> {
+    return (this.#ring ??= new HashRing(service));
+  }
+}
