@@ -33,26 +33,41 @@ export type MeasureName = keyof typeof MEASURES;
 
 export interface RankingRow { readonly scheduler: string; readonly value: number }
 
+/** Who loses this part more of the connections than the one that loses least comes after all who do not: fast is easy for who serves few. */
+const TOLERATED_LOSS = 0.005;
+
 /** Best first; of equals the one that was named first. */
 export function rank(runs: readonly SchedulerRun[], measure: MeasureName): RankingRow[] {
   const { value } = MEASURES[measure];
-  return runs.map((run) => ({ scheduler: run.scheduler, value: Number(value(run).toPrecision(6)) })).sort((a, b) => a.value - b.value);
+  const loses = losers(runs, measure);
+  return runs.map((run) => ({ scheduler: run.scheduler, value: Number(value(run).toPrecision(6)) }))
+    .sort((a, b) => Number(loses.has(a.scheduler)) - Number(loses.has(b.scheduler)) || a.value - b.value);
+}
+
+function losers(runs: readonly SchedulerRun[], measure: MeasureName): Map<string, number> {
+  const lost = ({ refused, broken, connections }: SchedulerRun): number => (refused + broken) / Math.max(1, connections);
+  const least = Math.min(...runs.map(lost));
+  return new Map(measure === 'lost' ? [] : runs.flatMap((run) => (lost(run) - least > TOLERATED_LOSS ? [[run.scheduler, lost(run)]] : [])));
 }
 
 /** The answer as sentences, from nothing but the figures: who is best, what the schedulers of the contrast get, who is worst. */
-export function finding(rows: readonly RankingRow[], measure: MeasureName, contrast: readonly string[]): string {
+export function finding(runs: readonly SchedulerRun[], ranked: readonly RankingRow[], measure: MeasureName, contrast: readonly string[]): string {
   const { text, unit } = MEASURES[measure];
+  const lost = losers(runs, measure);
+  const rows = ranked.filter(({ scheduler }) => !lost.has(scheduler));
   const figure = (value: number): string => (unit === 'x' ? `${short(value)} times` : `${short(value)} ${unit}`);
   const [best] = rows;
   if (best === undefined) return '';
   const worst = rows.at(-1)!;
-  if (rows.length === 1) return `${best.scheduler}: ${figure(best.value)} (${text}).`;
+  const losses = [...lost].map(([scheduler, part]) => `${scheduler} loses ${short(part * 100)} % of its connections`);
+  const behind = losses.length === 0 ? '' : ` ${list(losses)}, and ${losses.length === 1 ? 'is' : 'are'} ranked last.`;
+  if (rows.length === 1) return `${best.scheduler}: ${figure(best.value)} (${text}).${behind}`;
   const level = rows.filter(({ value }) => alike(value, best.value)).map(({ scheduler }) => scheduler);
-  if (level.length === rows.length) return `All ${rows.length} schedulers are level: ${figure(best.value)} (${text}).`;
+  if (level.length === rows.length) return `All ${rows.length} schedulers are level: ${figure(best.value)} (${text}).${behind}`;
   const sentences = [`${list(level)} ${level.length === 1 ? 'is' : 'are'} best: ${figure(best.value)} (${text}); ${worst.scheduler} is worst with ${figure(worst.value)}${times(worst.value, best.value)}.`];
   const others = contrast.flatMap((scheduler) => rows.filter((row) => row.scheduler === scheduler && row !== worst && !level.includes(scheduler)));
   if (others.length > 0) sentences.push(`${list(others.map(({ scheduler, value }) => `${scheduler} gets ${figure(value)}${times(value, best.value)}`))}.`);
-  return sentences.join(' ');
+  return sentences.join(' ') + behind;
 }
 
 function times(value: number, best: number): string {

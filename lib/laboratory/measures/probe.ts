@@ -26,6 +26,7 @@ export class ProbeDestination implements SchedulerDestination {
   activeConns: number;
   readonly inactiveConns: number;
   readonly overloaded = false;
+  place = -1;
 
   constructor({ server, weight, lastWeight, active, inactive }: ProbedServer) {
     this.server = server;
@@ -58,7 +59,10 @@ export class Probe {
     packet.sourcePort = flow.port;
     const destination = this.scheduler.schedule(this.service, packet);
     if (destination === null) return -1;
-    if (counts) destination.activeConns++;
+    if (counts) {
+      destination.activeConns++;
+      this.scheduler.loaded(destination);
+    }
     return destination.server;
   }
 

@@ -13,12 +13,14 @@ export class HashRing<D extends SchedulerDestination> {
   #points = new Float64Array(0);
   #owners: D[] = [];
 
-  constructor({ destinations }: SchedulerService<D>) {
+  constructor(service: SchedulerService<D>) {
+    // Those that are quiesced own nothing and change nobody else's points.
+    const destinations = service.destinations.filter(({ weight }) => weight > 0);
     let total = 0;
     for (const { weight } of destinations) total += weight;
     const points: { readonly hash: number; readonly owner: D }[] = [];
     for (const owner of destinations) {
-      const count = owner.weight === 0 ? 0 : Math.max(1, Math.floor((POINTS_PER_DESTINATION * destinations.length * owner.weight) / total));
+      const count = Math.max(1, Math.floor((POINTS_PER_DESTINATION * destinations.length * owner.weight) / total));
       for (let n = 1; n <= count; n++) points.push({ hash: destinationHash(owner, n), owner });
     }
     // Equal points: by address, not by place in the list, so that directors agree.
@@ -55,6 +57,7 @@ export class RingHashing<D extends SchedulerDestination> implements Scheduler<D>
   added(): void { this.#ring = null; }
   removed(): void { this.#ring = null; }
   edited(): void { this.#ring = null; }
+  loaded(): void {}
   expire(): void {}
 
   protected ring(service: SchedulerService<D>): HashRing<D> {

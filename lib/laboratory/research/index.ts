@@ -10,10 +10,10 @@ import { WeightedRandom } from './weighted-random.ts';
 export const RESEARCH_SCHEDULERS: Readonly<Record<string, SchedulerFactory>> = {
   random: (_service, env) => new WeightedRandom(env),
   p2c: (_service, env) => new TwoChoices(env),
-  rendezvous: (_service, env) => new RendezvousHashing(env),
+  rendezvous: () => new RendezvousHashing(),
   ring: () => new RingHashing(),
   maglev: () => new PaperMaglev(),
-  bounded: () => new BoundedLoadHashing(),
+  bounded: (_service, env) => new BoundedLoadHashing(env),
 };
 
 /** Those that hash the client, and take the flag "port". */

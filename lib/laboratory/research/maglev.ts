@@ -33,6 +33,7 @@ export class PaperMaglev<D extends SchedulerDestination> implements Scheduler<D>
   added(): void { this.#table = null; }
   removed(): void { this.#table = null; }
   edited(): void { this.#table = null; }
+  loaded(): void {}
   expire(): void {}
 }
 

@@ -3,11 +3,10 @@
  * destination), the highest score wins. A change moves exactly what it must; a pick looks at every destination.
  */
 import { isAvailable } from '../../schedulers/load.ts';
-import { ListWalk } from '../../schedulers/list-walk.ts';
-import type { SchedulerDestination, SchedulerPacket, SchedulerService } from '../../schedulers/scheduler.ts';
+import type { Scheduler, SchedulerDestination, SchedulerPacket, SchedulerService } from '../../schedulers/scheduler.ts';
 import { destinationHash, flowHash, pairHash } from './hash.ts';
 
-export class RendezvousHashing<D extends SchedulerDestination> extends ListWalk<D> {
+export class RendezvousHashing<D extends SchedulerDestination> implements Scheduler<D> {
   readonly name = 'rendezvous';
 
   schedule(service: SchedulerService<D>, packet: SchedulerPacket): D | null {
@@ -25,4 +24,10 @@ export class RendezvousHashing<D extends SchedulerDestination> extends ListWalk<
     }
     return best;
   }
+
+  added(): void {}
+  removed(): void {}
+  edited(): void {}
+  loaded(): void {}
+  expire(): void {}
 }
