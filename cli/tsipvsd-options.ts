@@ -4,7 +4,7 @@ import { DEFAULT_SOCKET } from '../lib/control/api/message.ts';
 import { LOG_LEVELS, type LogLevel } from '../lib/control/log.ts';
 import { parseMetricsAddress, type MetricsAddress } from '../lib/metrics/http.ts';
 
-export const DEVICE_KINDS = ['packet', 'pcap', 'none'] as const;
+export const DEVICE_KINDS = ['auto', 'packet', 'xdp', 'xdp-generic', 'pcap', 'none'] as const;
 export type DeviceKind = (typeof DEVICE_KINDS)[number];
 
 /** 128 bytes a connection: more would not fit into one typed array's memory on common machines. */
@@ -35,7 +35,7 @@ export async function parseDaemonOptions(argv: readonly string[], environment: R
     .scriptName('tsipvsd')
     .usage('$0 [options]\n\nThe tsipvs director: balances packets as configured by tsipvsadm. Runs in the foreground.')
     .option('interface', { type: 'string', array: true, nargs: 1, requiresArg: true, describe: 'Interface to work on; repeatable. Default: all that carry a route' })
-    .option('device', { choices: DEVICE_KINDS, default: 'packet' as DeviceKind, requiresArg: true, describe: 'How frames are received: packet (AF_PACKET), pcap (libpcap, lab grade), none (control plane only, no privileges)' })
+    .option('device', { choices: DEVICE_KINDS, default: 'packet' as DeviceKind, requiresArg: true, describe: 'How frames are received: packet (AF_PACKET), xdp (AF_XDP, native; packet where that cannot be), xdp-generic (AF_XDP on any driver), auto (xdp, but packet on virtual interfaces), pcap (libpcap, lab grade), none (control plane only, no privileges)' })
     .option('socket', { type: 'string', default: environment['TSIPVS_SOCKET'] || DEFAULT_SOCKET, requiresArg: true, describe: 'Control socket; TSIPVS_SOCKET sets it too' })
     .option('socket-group', { type: 'string', requiresArg: true, describe: 'Group that may use the control socket' })
     .option('rules', { type: 'string', requiresArg: true, describe: 'Rules to load before the first packet (tsipvsadm -S form); read again on SIGHUP' })

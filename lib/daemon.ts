@@ -69,7 +69,7 @@ export class Daemon {
     const director = this.#director!;
     const count = director.table.services().length;
     return [
-      device === 'none' ? 'no device, control plane only' : `${device} on ${director.interfaces.join(', ')}`,
+      device === 'none' ? 'no device, control plane only' : `${director.deviceKinds} on ${director.interfaces.join(', ')}`,
       `${count} ${count === 1 ? 'service' : 'services'}`,
       `socket ${socket}`,
       ...(metrics === null ? [] : [`metrics http://${metrics.host.includes(':') ? `[${metrics.host}]` : metrics.host}:${this.#metricsPort}/metrics`]),

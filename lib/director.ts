@@ -15,6 +15,7 @@ import { runProbe } from './health/index.ts';
 import { HostNotifier } from './health/notifier.ts';
 import { hostSockets } from './health/probe-sockets.ts';
 import { readLoad } from './health/read-load.ts';
+import type { LiveDevice } from './live-devices.ts';
 import { LivePlane } from './live-plane.ts';
 import type { MetricsSnapshot } from './metrics/definitions.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
@@ -30,7 +31,7 @@ const DEFAULT_CONN_TAB_SIZE = 4096;
 const NOWHERE: FrameSink = { transmit() {}, pass() {}, deliver() {}, resolve() {} };
 
 export interface DirectorOptions {
-  readonly device: 'packet' | 'pcap' | 'none';
+  readonly device: LiveDevice | 'none';
   /** Empty: all that carry a route. */
   readonly interfaces: readonly string[];
   readonly maxConnections: number;
@@ -52,7 +53,7 @@ export class Director {
     const started = process.hrtime.bigint();
     const version = packageVersion();
     const info = (): DaemonInfo => ({
-      version, apiVersion: API_VERSION, pid: process.pid, device, interfaces: live?.interfaces ?? [], connTabSize: DEFAULT_CONN_TAB_SIZE,
+      version, apiVersion: API_VERSION, pid: process.pid, device: live?.deviceKinds ?? device, interfaces: live?.interfaces ?? [], connTabSize: DEFAULT_CONN_TAB_SIZE,
       uptimeSec: Number((process.hrtime.bigint() - started) / 1_000_000_000n),
     });
     this.table = table;
@@ -86,6 +87,11 @@ export class Director {
     });
     director = new Director(table, live, live, options);
     return director;
+  }
+
+  /** "packet", "xdp", "packet+xdp", "pcap", or "none". */
+  get deviceKinds(): string {
+    return this.#live?.deviceKinds ?? 'none';
   }
 
   get interfaces(): readonly string[] {

@@ -19,10 +19,13 @@ import { WorkerLink, type WakeSignal } from './control/workers.ts';
 import type { Guard } from './device/guard.ts';
 import { openLocalInterface, type LocalInterface } from './device/local-interface.ts';
 import { NetworkWatch, watchNetwork } from './device/netlink-watch.ts';
+import { receiveQueues } from './device/ethtool.ts';
 import { Offloads } from './device/offloads.ts';
 import { openGuard } from './device/open-guard.ts';
+import type { XdpFilter } from './device/xdp-filter.ts';
 import { ConfiguredMirror } from './configured-mirror.ts';
 import { GuardLinger } from './guard-linger.ts';
+import { chooseDevices, type LiveDevice } from './live-devices.ts';
 import { chooseInterfaces } from './live-interfaces.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
 import { LvsError } from './model/errors.ts';
@@ -35,11 +38,14 @@ import type { DeviceReport } from './model/worker-message.ts';
 /** Destinations are looked up in the routes once after a burst of commands. */
 const KEEP_ALIVE_DELAY_MS = 20;
 
+/** The kernel tells nobody when an interface's queues change. */
+const QUEUES_EVERY_MS = 5_000;
+
 /** In one network namespace, each on interfaces of its own. */
 const MOST_DAEMONS = 32;
 
 export interface LivePlaneOptions {
-  readonly device: 'packet' | 'pcap';
+  readonly device: LiveDevice;
   /** Empty: all that carry a route. */
   readonly interfaces: readonly string[];
   readonly maxConnections: number;
@@ -69,6 +75,10 @@ export class LivePlane implements DataplaneLink {
   #hasWayToHost = false;
   #watch: NetworkWatch | null = null;
   #guard: Guard | null = null;
+  /** Takes frames from the interfaces that have the xdp device. */
+  #filter: XdpFilter | null = null;
+  #queuesTimer: NodeJS.Timeout | null = null;
+  #deviceKinds = '';
   readonly #offloads = new Offloads();
   #worker: WorkerLink | null = null;
   #keepAliveTimer: NodeJS.Timeout | null = null;
@@ -96,6 +106,11 @@ export class LivePlane implements DataplaneLink {
 
   get interfaces(): readonly string[] {
     return this.#names;
+  }
+
+  /** Kinds of device in use: "packet", "xdp", "packet+xdp". */
+  get deviceKinds(): string {
+    return this.#deviceKinds;
   }
 
   get network(): NetworkState | null {
@@ -128,11 +143,13 @@ export class LivePlane implements DataplaneLink {
 
   async close(): Promise<void> {
     if (this.#keepAliveTimer !== null) clearTimeout(this.#keepAliveTimer);
+    if (this.#queuesTimer !== null) clearInterval(this.#queuesTimer);
     this.#linger.end();
     this.#watch?.close();
     this.#syncGroup.close();
     // The guard goes last: without it the host would answer what the data plane still receives.
     await this.#worker?.close();
+    this.#filter?.close();
     this.#guard?.close();
     this.#offloads.restore();
     await Promise.all(this.#locks.map((lock) => lock.release()));
@@ -153,8 +170,12 @@ export class LivePlane implements DataplaneLink {
     watch.setAttached(this.#names);
     const local = this.#openLocal();
     this.#hasWayToHost = local !== null;
+    const { filter, lines } = chooseDevices(device, chosen);
+    this.#filter = filter;
+    for (const { interface: name, line } of lines) log.info(line, { interface: name });
     this.#worker = await WorkerLink.start({
-      file: workerFile(), device, interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name })), maxConnections, connTabSize, ownVips, local,
+      file: workerFile(), device: device === 'pcap' ? 'pcap' : 'packet', maxConnections,
+      interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name, socketsFd: filter?.has(name) === true ? filter.socketsFd(name) : null })), connTabSize, ownVips, local, onLine: (name, line) => log.info(line, { interface: name }),
       wake: wakeSignal(), onCrash: onFailure, onResolve: (interfaceIdx, address) => watch.resolveNeighbour(interfaceIdx, address),
     });
     for (const name of this.#names) for (const line of this.#offloads.prepare(name)) log.info(line, { interface: name });
@@ -162,6 +183,23 @@ export class LivePlane implements DataplaneLink {
     this.#guard = guard;
     log[guard.kind === 'none' ? 'warn' : 'debug'](line);
     await this.#apply([{ op: 'network', state: watch.state }]);
+    await this.#settleDevices();
+  }
+
+  /** Interfaces whose AF_XDP sockets could not be opened need no XDP program either; the others' queues are looked at now and then. */
+  async #settleDevices(): Promise<void> {
+    const reports = (await this.devices()).filter(({ interface: name }) => this.#names.includes(name));
+    const withXdp = reports.filter(({ device }) => device === 'xdp').map(({ interface: name }) => name);
+    this.#deviceKinds = [...new Set(this.#names.map((name) => (withXdp.includes(name) ? 'xdp' : reports.find((report) => report.interface === name)?.device ?? '')))].sort().join('+');
+    for (const name of this.#names.filter((one) => !withXdp.includes(one))) this.#filter?.detach(name);
+    if (withXdp.length === 0) return;
+    const queues = (): string => withXdp.map(receiveQueues).join();
+    let known = queues();
+    this.#queuesTimer = setInterval(() => {
+      const now = queues();
+      if (now !== known && this.#watch !== null) this.#tell([{ op: 'network', state: this.#watch.state }]);
+      known = now;
+    }, QUEUES_EVERY_MS).unref();
   }
 
   /** Without a way into the host's stack all works but the local node. */
@@ -182,6 +220,7 @@ export class LivePlane implements DataplaneLink {
 
   async #apply(edits: readonly TableEdit[]): Promise<void> {
     this.#guard?.widen(edits);
+    this.#filter?.widen(edits);
     for (const edit of edits) if (edit.op === 'daemons') this.#syncGroup.follow(edit.backup, this.network);
     await this.#running.apply(edits);
     const changes = edits.map((edit) => this.#configured.apply(edit));
@@ -196,6 +235,7 @@ export class LivePlane implements DataplaneLink {
   async #narrow(): Promise<void> {
     this.#linger.end();
     this.#guard?.narrow();
+    this.#filter?.narrow();
     await this.#running.narrow();
   }
 

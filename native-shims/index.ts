@@ -1,7 +1,7 @@
 /**
  * The only door to system calls that Node does not offer: packet sockets, rings, netlink, TUN, bpf(2), poll. Every argument is checked
  * here, the C behind it checks nothing; what to do with the calls is decided elsewhere. Set-up calls throw SystemCallError; the few
- * calls of the packet path (poll, sendFrames, writeFrames, readFrames, receive) return -errno, because a packet can never throw.
+ * calls of the packet path (poll, sendFrames, writeFrames, readFrames, kick, receive) return -errno, because a packet can never throw.
  */
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
@@ -79,6 +79,15 @@ export function eventfdSignal(fd: number): void {
 /** How often it was signalled since the last call; resets it. */
 export function eventfdClear(fd: number): number {
   return native().eventfdClear(descriptor(fd));
+}
+
+/** A set of descriptors that is a descriptor itself: readable while one of them is. One that is closed leaves it. */
+export function epoll(): number {
+  return check('epoll_create', native().epollCreate());
+}
+
+export function epollAdd(epollFd: number, fd: number): void {
+  check('epoll_ctl', native().epollAdd(descriptor(epollFd), descriptor(fd)));
 }
 
 /** The descriptors of one poll call, laid out once as struct pollfd and used again and again. */
@@ -219,6 +228,11 @@ export function readFrames(fd: number, address: number, stride: number, capacity
   return native().readFrames(fd, address, stride, capacity, lengths.length, lengths);
 }
 
+/** Tell an AF_XDP socket to send what its transmit ring holds: 0, or -errno (-EAGAIN: some sent, call again). */
+export function kick(fd: number): number {
+  return native().kick(fd);
+}
+
 /* ---- memory ---- */
 
 /** A mapping of the kernel's: `release()` unmaps it, after which touching `buffer` crashes; drop all views first. */
@@ -228,9 +242,9 @@ export interface Mapping {
   release(): void;
 }
 
-/** Map a descriptor (a packet ring), shared. */
-export function mapDescriptor(fd: number, length: number): Mapping {
-  return map(descriptor(fd), length, false);
+/** Map a descriptor (a packet ring, or one of several at their offsets), shared. */
+export function mapDescriptor(fd: number, length: number, offset = 0): Mapping {
+  return map(descriptor(fd), length, false, whole(offset, 'offset'));
 }
 
 /** Page-aligned zeroed memory; pages are only used when touched. `huge` asks for transparent huge pages. */
@@ -363,9 +377,9 @@ function interfaceName(name: string): string {
   return name;
 }
 
-function map(fd: number, length: number, huge: boolean): Mapping {
+function map(fd: number, length: number, huge: boolean, offset = 0): Mapping {
   if (!(length > 0)) throw new RangeError(`mapping of ${length} bytes`);
-  const address = check('mmap', native().mmap(fd, whole(length, 'length'), huge ? 1 : 0));
+  const address = check('mmap', native().mmap(fd, whole(length, 'length'), huge ? 1 : 0, offset));
   let mapped = true;
   return {
     buffer: native().arrayBufferAt(address, length),

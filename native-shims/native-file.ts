@@ -16,6 +16,8 @@ export interface NativeModule {
   write(fd: number, bytes: Uint8Array): number;
   ioctl(fd: number, request: number, argument: Uint8Array | number): number;
   poll(fds: Int32Array, count: number, timeoutMs: number): number;
+  epollCreate(): number;
+  epollAdd(epollFd: number, fd: number): number;
   eventfd(): number;
   eventfdSignal(fd: number): number;
   eventfdClear(fd: number): number;
@@ -30,7 +32,8 @@ export interface NativeModule {
   sendFrames(fd: number, addresses: Float64Array, lengths: Int32Array, count: number, out: Int32Array): number;
   writeFrames(fd: number, addresses: Float64Array, lengths: Int32Array, count: number, out: Int32Array): number;
   readFrames(fd: number, address: number, stride: number, capacity: number, max: number, lengths: Int32Array): number;
-  mmap(fd: number, length: number, huge: number): number;
+  kick(fd: number): number;
+  mmap(fd: number, length: number, huge: number, offset: number): number;
   munmap(address: number, length: number): number;
   arrayBufferAt(address: number, length: number): ArrayBuffer;
   addressOf(bytes: ArrayBufferView): number;

@@ -54,3 +54,15 @@ export function sockaddrUn(path: string): Uint8Array {
   if (path.startsWith('@')) bytes[2] = 0;
   return bytes;
 }
+
+/** struct sockaddr_xdp (linux/if_xdp.h). `shareWith`: descriptor of a bound socket whose memory to use; needs the flag that says so. */
+export function sockaddrXdp(ifindex: number, queue: number, flags: number, shareWith = 0): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, 44, true);
+  view.setUint16(2, flags, true);
+  view.setUint32(4, ifindex, true);
+  view.setUint32(8, queue, true);
+  view.setUint32(12, shareWith, true);
+  return bytes;
+}

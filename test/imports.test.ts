@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lib/director.ts': ['lib', 'native-shims'],
   'lib/daemon.ts': ['lib', 'native-shims'],
   'lib/live-plane.ts': ['lib', 'native-shims'],
+  'lib/live-devices.ts': ['lib/device', 'lib/model'],
   'lib/live-interfaces.ts': ['lib/model'],
   'lib/configured-mirror.ts': ['lib/model'],
   'lib/guard-linger.ts': ['lib/model'],

@@ -23,6 +23,8 @@ export interface WorkerLinkOptions extends Omit<WorkerSetup, 'wakeFd' | 'posted'
   readonly file: string | URL;
   readonly wake: WakeSignal;
   onResolve(interfaceIdx: number, address: string): void;
+  /** About an interface, for the log. */
+  onLine(interfaceName: string, line: string): void;
   /** The worker ended without having been asked to. */
   onCrash(reason: string): void;
 }
@@ -146,6 +148,9 @@ export class WorkerLink implements DataplaneLink {
         return;
       case 'resolve':
         this.#options.onResolve(report.interfaceIdx, report.address);
+        return;
+      case 'line':
+        this.#options.onLine(report.interface, report.line);
         return;
       case 'crashed':
         this.#crashReason = report.message;

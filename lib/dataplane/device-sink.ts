@@ -2,8 +2,8 @@
  * The sink of the live director: where a frame's verdict becomes a device call. Frames are not copied; devices send them out of the
  * receive ring at flush().
  *
- * PASS is a no-op for a frame that the host's stack saw anyway. Only when the guard kept it from the host (it looked like ours
- * until the walk said otherwise) is it given back, through the same device that delivers to the local node. A frame that the host itself
+ * PASS is a no-op for a frame that the host's stack saw anyway. Only when its device took it away from the host, or the guard did (it looked
+ * like ours until the walk said otherwise), is it given back, through the same device that delivers to the local node. A frame that the host itself
  * sends and the guard redirected to us, because it could be an answer of a local node, is sent on when it is none.
  */
 import type { Device } from '../device/device.ts';
@@ -73,7 +73,8 @@ export class DeviceSink implements FrameSink {
       return;
     }
     if (this.#answerer !== null && this.#answerer.answer(interfaceIdx, memory, off, len, this)) return;
-    if (this.#guard === null || !this.#guard.takes(interfaceIdx, memory, off, len, wasFragmented)) return;
+    const isStolen = this.#byInterface[interfaceIdx]?.stolen === memory;
+    if (!isStolen && (this.#guard === null || !this.#guard.takes(interfaceIdx, memory, off, len, wasFragmented))) return;
     this.returned++;
     this.deliver(interfaceIdx, memory, off, len, offload);
   }

@@ -6,26 +6,17 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { allocate, eventfdClear, PollSet, watchReadable } from '../../native-shims/index.ts';
-import { PacketDevice } from '../device/af-packet.ts';
-import type { Device } from '../device/device.ts';
 import { GuardPredicate } from '../device/guard-predicate.ts';
-import { LocalInject } from '../device/local-inject.ts';
-import { PcapDevice } from '../device/pcap-live.ts';
+import { OpenDevices } from '../device/open-devices.ts';
 import { LvsError } from '../model/errors.ts';
-import type { NetworkState } from '../model/network-state.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { WorkerReport, WorkerRequest, WorkerSetup } from '../model/worker-message.ts';
 import { INTERFACE_LOCAL } from '../wire/frame.ts';
 import { Dataplane } from './dataplane.ts';
-import { DeviceSink, type AttachedDevice } from './device-sink.ts';
+import { DeviceSink } from './device-sink.ts';
 import { Loop } from './loop.ts';
 import { OwnVips } from './own-vips.ts';
 import { WorkerRequests } from './worker-requests.ts';
-
-const DEVICES: Readonly<Record<WorkerSetup['device'], (name: string) => Device>> = {
-  packet: (name) => new PacketDevice(name),
-  pcap: (name) => new PcapDevice(name),
-};
 
 /** A million entries that run out together must not keep packets waiting. */
 const TIMERS_PER_ROUND = 2048;
@@ -41,8 +32,9 @@ try {
 }
 
 async function run(setup: WorkerSetup): Promise<void> {
-  const devices = openDevices(setup);
-  if (devices === null) return;
+  const opened = openDevices(setup);
+  if (opened === null) return;
+  const devices = opened.list;
   const dataplane = new Dataplane({ maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs(), timersPerAdvance: TIMERS_PER_ROUND, limitIcmp: true, allocate: (bytes) => allocate(bytes, true) });
   const ownVips = setup.ownVips ? new OwnVips() : null;
   const guard = new GuardPredicate();
@@ -53,12 +45,12 @@ async function run(setup: WorkerSetup): Promise<void> {
     report, nowMs, longestBurstMs: () => loop.longestBurstMs,
     onNarrow: () => guard.narrow(),
     onEdit: (edit: TableEdit) => {
-      if (edit.op === 'network') followInterfaces(devices, edit.state);
+      if (edit.op === 'network') opened.follow(edit.state);
       guard.apply(edit);
       ownVips?.edit(edit, sink);
     },
-    devices: () => devices.map(({ device: { name, counters } }) => ({
-      interface: name, received: counters.received, transmitted: counters.transmitted, receiveDrops: counters.receiveDrops, transmitDrops: counters.transmitDrops,
+    devices: () => devices.map(({ device: { name, kind, counters } }) => ({
+      interface: name, device: kind, received: counters.received, transmitted: counters.transmitted, receiveDrops: counters.receiveDrops, transmitDrops: counters.transmitDrops,
     })),
   });
   const fds = [setup.wakeFd, ...devices.flatMap(({ device }) => device.pollFds)];
@@ -79,32 +71,20 @@ async function run(setup: WorkerSetup): Promise<void> {
     const slept = sleep(Atomics.load(posted, 0) === seen ? idleMs : 0);
     if (slept !== null) await slept;
   }
-  for (const { device } of devices) device.close();
+  opened.close();
   report({ kind: 'done', id: requests.closing! });
   // NB: not the event loop's end: pcap sessions would keep it alive.
   process.exit(0);
 }
 
-/** All or none; null after a refusal was reported. */
-function openDevices(setup: WorkerSetup): AttachedDevice[] | null {
-  const devices: AttachedDevice[] = [];
+/** Null after a refusal was reported. */
+function openDevices(setup: WorkerSetup): OpenDevices | null {
   try {
-    if (setup.local !== null) devices.push({ interfaceIdx: INTERFACE_LOCAL, device: new LocalInject(setup.local.fd, setup.local.name) });
-    for (const { index, name } of setup.interfaces) devices.push({ interfaceIdx: index, device: DEVICES[setup.device](name) });
-    return devices;
+    return new OpenDevices(setup, { index: 0, of: 1 }, (name, line) => report({ kind: 'line', interface: name, line }));
   } catch (error) {
-    for (const { device } of devices) device.close();
     if (!(error instanceof LvsError)) throw error;
     report({ kind: 'refused', code: error.code, message: error.message });
     return null;
-  }
-}
-
-/** Interfaces that were made anew under their names. */
-function followInterfaces(devices: readonly AttachedDevice[], { interfaces }: NetworkState): void {
-  for (const { interfaceIdx, device } of devices) {
-    const ifindex = interfaces[interfaceIdx]?.ifindex ?? 0;
-    if (device instanceof PacketDevice && ifindex > 0 && ifindex !== device.ifindex) device.rebind(ifindex);
   }
 }
 

@@ -14,7 +14,7 @@ export interface DeviceCounters {
 }
 
 export interface Device {
-  /** packet, pcap, pcap-file, loopback. */
+  /** packet, xdp, pcap, pcap-file, loopback, local. */
   readonly kind: string;
   /** Interface name for messages. */
   readonly name: string;
@@ -33,4 +33,6 @@ export interface Device {
   recycle(): void;
   /** Release everything; idempotent. */
   close(): void;
+  /** Frames received in this memory the host does not see: who passes them on must give them back. Undefined: it sees them all. */
+  readonly stolen?: FrameMemory;
 }

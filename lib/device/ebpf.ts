@@ -156,12 +156,21 @@ export class Assembler {
 
 export const MAP_HASH = 1;
 export const MAP_LPM_TRIE = 11;
+const MAP_XSKMAP = 17;
 const BPF_F_NO_PREALLOC = 1;
 const PROG_TYPE_SCHED_CLS = 3;
+const PROG_TYPE_XDP = 6;
+/** XDP frames in several buffers may come (jumbo frames); without it drivers refuse the program on long MTUs. */
+const BPF_F_XDP_HAS_FRAGS = 32;
+export const XDP = 37;
 export const TCX_INGRESS = 46;
 export const TCX_EGRESS = 47;
+/** How an XDP link is attached: by the driver before there is a socket buffer, or by the stack after. */
+export const XDP_GENERIC = 2;
+export const XDP_NATIVE = 4;
 
 const MAP_CREATE = 0;
+const MAP_UPDATE = 2;
 const PROG_LOAD = 5;
 const PROG_TEST_RUN = 10;
 const MAP_UPDATE_BATCH = 26;
@@ -216,12 +225,33 @@ export class BpfMap {
   }
 }
 
-/** Load a traffic-control program; the verifier's last words are in the error when it refuses. */
-export function loadClassifier(instructions: Uint8Array): number {
+/** AF_XDP sockets by receive queue, for an XDP program to hand frames to. A socket that is closed leaves it. */
+export class SocketMap {
+  readonly fd: number;
+
+  constructor(queues: number) {
+    this.fd = new Attribute().u32(0, MAP_XSKMAP).u32(4, 4).u32(8, 4).u32(12, queues).run('bpf MAP_CREATE', MAP_CREATE);
+  }
+
+  close(): void {
+    closeFd(this.fd);
+  }
+}
+
+/** Put a bound socket into a SocketMap, given by its descriptor (which may come from another thread). */
+export function setSocket(mapFd: number, queue: number, socketFd: number): void {
+  const bytes = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
+  new Attribute().u32(0, mapFd).pointer(8, bytes(queue)).pointer(16, bytes(socketFd)).run('bpf MAP_UPDATE', MAP_UPDATE);
+}
+
+/** Load a traffic-control or XDP program; the verifier's last words are in the error when it refuses. */
+export function loadProgram(hook: 'tc' | 'xdp', instructions: Uint8Array): number {
+  const type = hook === 'tc' ? PROG_TYPE_SCHED_CLS : PROG_TYPE_XDP;
   const license = Buffer.from('MIT\0');
   const attempt = (log: Uint8Array | null): number => {
     const attr = new Attribute();
-    attr.u32(0, PROG_TYPE_SCHED_CLS).u32(4, instructions.length / 8).pointer(8, instructions).pointer(16, license);
+    attr.u32(0, type).u32(4, instructions.length / 8).pointer(8, instructions).pointer(16, license);
+    if (hook === 'xdp') attr.u32(44, BPF_F_XDP_HAS_FRAGS);
     if (log) attr.u32(24, 1).u32(28, log.length).pointer(32, log);
     return attr.run('bpf PROG_LOAD', PROG_LOAD);
   };
@@ -247,9 +277,9 @@ export function loadClassifier(instructions: Uint8Array): number {
 }
 
 /** Attach to an interface; the descriptor returned is the attachment. */
-export function createLink(programFd: number, ifindex: number, attachType: number): number {
+export function createLink(programFd: number, ifindex: number, attachType: number, flags = 0): number {
   const attr = new Attribute();
-  attr.u32(0, programFd).u32(4, ifindex).u32(8, attachType);
+  attr.u32(0, programFd).u32(4, ifindex).u32(8, attachType).u32(12, flags);
   return attr.run('bpf LINK_CREATE', LINK_CREATE);
 }
 

@@ -1,19 +1,38 @@
-/** Interface features by ioctl (linux/ethtool.h): the names and switches of `ethtool -k`, without the program. */
+/** Interface features, driver and queues by ioctl (linux/ethtool.h): what `ethtool -k`, `-i` and `-l` say, without the program. */
 import { addressOf, closeFd, ioctl, socket, SystemCallError } from '../../native-shims/index.ts';
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
 const SIOCETHTOOL = 0x8946;
+const ETHTOOL_GDRVINFO = 0x03;
 const ETHTOOL_GSTRINGS = 0x1b;
 const ETHTOOL_GSSET_INFO = 0x37;
 const ETHTOOL_GFEATURES = 0x3a;
 const ETHTOOL_SFEATURES = 0x3b;
+const ETHTOOL_GCHANNELS = 0x3c;
 const ETH_SS_FEATURES = 4;
 const NAME_BYTES = 32;
 
 export interface Feature {
   readonly active: boolean;
   readonly changeable: boolean;
+}
+
+/** Name of the interface's driver ("veth", "ixgbe"); empty where it does not say. */
+export function driverOf(name: string): string {
+  // struct ethtool_drvinfo: command, then driver[32] and much more.
+  const words = new Uint32Array(49);
+  words[0] = ETHTOOL_GDRVINFO;
+  if (!answers(name, words)) return '';
+  return Buffer.from(words.buffer, 4, 32).toString('latin1').replace(/\0.*/s, '');
+}
+
+/** Receive queues in use; 1 where the interface has no such thing. */
+export function receiveQueues(name: string): number {
+  // struct ethtool_channels: command, most receive, transmit, other, combined, then how many of each there are.
+  const words = new Uint32Array(9);
+  words[0] = ETHTOOL_GCHANNELS;
+  return answers(name, words) ? Math.max(1, words[5]! + words[8]!) : 1;
 }
 
 /** Features by kernel name ("rx-lro"); empty where the interface has no such switches. */
@@ -59,6 +78,17 @@ function featureNames(name: string): string[] {
   run(name, words);
   const bytes = Buffer.from(words.buffer, 12);
   return Array.from({ length }, (_unused, i) => bytes.toString('latin1', i * NAME_BYTES, (i + 1) * NAME_BYTES).replace(/\0.*/s, ''));
+}
+
+/** False where the interface does not know the command, or has gone. */
+function answers(name: string, words: Uint32Array): boolean {
+  try {
+    run(name, words);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    return false;
+  }
 }
 
 /** One SIOCETHTOOL call; the kernel writes its answer into `words`. */

@@ -1,52 +1,29 @@
 /**
- * The eBPF guard: one program per interface, attached by TCX link, and two maps they share. Entries come and go in the maps; the
- * programs are made anew, and replaced in one step, only when mark rules or interfaces change. Everything is held by descriptors of this process:
- * when it ends, even by SIGKILL, the host's stack sees its traffic again at once.
+ * The eBPF guard: one program per interface, attached by TCX link, over maps they share (guard-tables.ts). Everything is held by descriptors
+ * of this process: when it ends, even by SIGKILL, the host's stack sees its traffic again at once.
  */
 import { closeFd, SystemCallError } from '../../native-shims/index.ts';
 import { LvsError } from '../model/errors.ts';
 import type { TableEdit } from '../model/table-edit.ts';
-import type { ParsedPrefix } from '../wire/address.ts';
-import { BpfMap, createLink, loadClassifier, MAP_HASH, MAP_LPM_TRIE, TCX_EGRESS, TCX_INGRESS, updateLink } from './ebpf.ts';
+import { createLink, loadProgram, TCX_EGRESS, TCX_INGRESS, updateLink } from './ebpf.ts';
 import type { Guard } from './guard.ts';
-import { GuardPolicy, type GuardEntry, type GuardRule } from './guard-policy.ts';
-import { ENTRY_KEY_BYTES, guardProgram, OWN_KEY_BYTES, OWN_PREFIX_BITS, type GuardProgramOptions } from './guard-program.ts';
+import type { GuardRule } from './guard-policy.ts';
+import { guardProgram } from './guard-program.ts';
+import { GuardTables } from './guard-tables.ts';
 
-const MAX_ENTRIES = 1 << 20;
-const MAX_OWN = 1 << 16;
 const LOOPBACK_IFINDEX = 1;
 
 interface Attachment { readonly ifindex: number; ingress: number; egress: number }
 
 export class EbpfGuard implements Guard {
   readonly kind = 'ebpf';
-  readonly #entries: BpfMap;
-  readonly #own: BpfMap;
-  readonly #policy: GuardPolicy;
+  readonly #tables = new GuardTables();
   readonly #redirectTo: number;
   readonly #attachments = new Map<string, Attachment>();
-  /** Added to the policy, not yet in the map: keys. */
-  readonly #arriving: Uint8Array[] = [];
-  /** Removed from the policy, still in the map until narrow(). */
-  readonly #leaving: GuardEntry[] = [];
-  #programsStale = false;
-  #rulesWider = false;
 
   /** Throws where the kernel has no TCX (before 6.6) or we no permission. `redirectTo`: ifindex of the local inject device, 0 = none. */
   constructor(redirectTo: number) {
     this.#redirectTo = redirectTo;
-    this.#entries = new BpfMap(MAP_HASH, ENTRY_KEY_BYTES, MAX_ENTRIES);
-    this.#own = new BpfMap(MAP_LPM_TRIE, OWN_KEY_BYTES, MAX_OWN);
-    this.#policy = new GuardPolicy({
-      entryAdded: (entry) => this.#arriving.push(entryKey(entry)),
-      entryRemoved: (entry) => this.#leaving.push(entry),
-      ownAdded: (prefix) => this.#own.add([ownKey(prefix)]),
-      ownRemoved: (prefix) => this.#own.remove([ownKey(prefix)]),
-      rulesChanged: (wider) => {
-        this.#programsStale = true;
-        this.#rulesWider ||= wider;
-      },
-    });
     try {
       this.#probe();
     } catch (error) {
@@ -56,34 +33,29 @@ export class EbpfGuard implements Guard {
   }
 
   widen(edits: readonly TableEdit[]): void {
-    for (const edit of edits) this.#policy.apply(edit);
-    this.#entries.add(this.#arriving.splice(0));
-    if (this.#programsStale && this.#rulesWider) this.#replacePrograms();
+    if (this.#tables.widen(edits)) this.#replacePrograms();
   }
 
   narrow(): void {
-    const gone = new Map(this.#leaving.splice(0).filter((entry) => !this.#policy.has(entry)).map((entry) => [entry.key, entryKey(entry)]));
-    this.#entries.remove([...gone.values()]);
-    if (this.#programsStale) this.#replacePrograms();
+    if (this.#tables.narrow()) this.#replacePrograms();
   }
 
   close(): void {
     for (const attachment of this.#attachments.values()) detach(attachment);
     this.#attachments.clear();
-    this.#entries.close();
-    this.#own.close();
+    this.#tables.close();
   }
 
   /** Descriptor of a program for tests of it. */
-  loadProgram(rules: readonly GuardRule[], direction: GuardProgramOptions['direction'], name: string): number {
-    return loadClassifier(guardProgram(rules, {
-      direction, interface: name, entriesFd: this.#entries.fd, ownFd: this.#own.fd, redirectTo: this.#redirectTo,
+  loadProgram(rules: readonly GuardRule[], direction: 'ingress' | 'egress', name: string): number {
+    return loadProgram('tc', guardProgram(rules, {
+      direction, interface: name, entriesFd: this.#tables.entries.fd, ownFd: this.#tables.own.fd, redirectTo: this.#redirectTo,
     }));
   }
 
   /** The rules its programs are made of. */
   get rules(): GuardRule[] {
-    return this.#policy.rules;
+    return this.#tables.rules;
   }
 
   /** Attach an empty guard to lo for a moment. */
@@ -97,16 +69,13 @@ export class EbpfGuard implements Guard {
   }
 
   #replacePrograms(): void {
-    this.#programsStale = false;
-    this.#rulesWider = false;
-    const { rules } = this.#policy;
-    const wanted = (this.#policy.network?.interfaces ?? []).filter((entry) => entry.attached && entry.ifindex > 0);
+    const { rules, interfaces } = this.#tables;
     for (const [name, attachment] of this.#attachments) {
-      if (wanted.some((entry) => entry.name === name && entry.ifindex === attachment.ifindex)) continue;
+      if (interfaces.some((entry) => entry.name === name && entry.ifindex === attachment.ifindex)) continue;
       detach(attachment);
       this.#attachments.delete(name);
     }
-    for (const { name, ifindex } of wanted) this.#guardInterface(name, ifindex, rules);
+    for (const { name, ifindex } of interfaces) this.#guardInterface(name, ifindex, rules);
   }
 
   #guardInterface(name: string, ifindex: number, rules: readonly GuardRule[]): void {
@@ -144,23 +113,4 @@ export class EbpfGuard implements Guard {
 function detach(attachment: Attachment): void {
   if (attachment.ingress >= 0) closeFd(attachment.ingress);
   if (attachment.egress >= 0) closeFd(attachment.egress);
-}
-
-function entryKey(entry: GuardEntry): Uint8Array {
-  const key = new Uint8Array(ENTRY_KEY_BYTES);
-  const view = new DataView(key.buffer);
-  for (let i = 0; i < 4; i++) view.setInt32(i * 4, entry.words[i]!, true);
-  view.setUint16(16, entry.port);
-  key[18] = entry.protocol;
-  key[19] = entry.kind | entry.family;
-  return key;
-}
-
-function ownKey(prefix: ParsedPrefix): Uint8Array {
-  const key = new Uint8Array(OWN_KEY_BYTES);
-  const view = new DataView(key.buffer);
-  view.setUint32(0, OWN_PREFIX_BITS + prefix.length, true);
-  view.setUint32(4, prefix.family, true);
-  for (let i = 0; i < (prefix.family === 4 ? 1 : 4); i++) view.setInt32(8 + i * 4, prefix.words[i]!, true);
-  return key;
 }

@@ -1,5 +1,5 @@
 /**
- * The guard's eBPF program, ingress and egress. It follows the frame to a tuple, then asks the tables of guard-policy:
+ * The guard's eBPF program, ingress, egress and XDP. It follows the frame to a tuple, then asks the tables of guard-policy:
  *
  *   parse ── whole TCP UDP SCTP ──> tuple ────────────┐
  *     ├──── ICMP error ──> the quoted packet, turned round ──> classify: marks, service, real server
@@ -7,15 +7,17 @@
  *
  *   ingress: what is ours is dropped for the host (the packet socket has seen it already); all else goes on to the next program.
  *   egress:  what the host itself sends as a NAT real server is redirected to the director (`redirectTo`).
+ *   xdp:     what is ours goes to the AF_XDP socket of its receive queue (`sockets`), so that the host never gets it; all else goes on.
  *
  * guard-predicate.ts is the same in TypeScript; a test runs both over random frames. Packet bytes are fetched with
- * bpf_skb_load_bytes, which copes with any buffer layout and needs no pointer proofs.
+ * bpf_skb_load_bytes or bpf_xdp_load_bytes, which cope with any buffer layout and need no pointer proofs.
  *
  *   r6 context  r7 protocol  r8 transport offset  r9 family
  */
 import { Assembler, type Register, type Size } from './ebpf.ts';
 import { BALANCED_PROTOCOLS, REAL_ADDRESS, REAL_SERVER, SERVICE, VIP, type GuardRule } from './guard-policy.ts';
 import type { ParsedPrefix } from '../wire/address.ts';
+import { LONGEST_XDP_FRAME } from './xdp-chunk.ts';
 
 /** Bytes of the key of the entries map: address 16 | port (network order) 2 | protocol 1 | kind + family 1. */
 export const ENTRY_KEY_BYTES = 20;
@@ -26,15 +28,27 @@ export const OWN_PREFIX_BITS = 32;
 /** SO_MARK of frames that the director itself sends ("tsip"); the egress program leaves them alone. */
 export const DIRECTOR_MARK = 0x74736970;
 
+/** What an XDP program needs besides. */
+export interface XdpOptions {
+  /** Descriptor of the map of AF_XDP sockets by receive queue. */
+  readonly socketsFd: number;
+  /** The interface's own address: frames to others are not ours. */
+  readonly mac: string;
+  /** XDP action for a frame of ours whose queue has no socket. */
+  readonly withoutSocket: number;
+}
+
 export interface GuardProgramOptions {
-  readonly direction: 'ingress' | 'egress';
+  readonly direction: 'ingress' | 'egress' | 'xdp';
   readonly entriesFd: number;
   readonly ownFd: number;
   /** Interface the program is for; rules for others are left out. */
   readonly interface: string;
   /** Egress: where to send. */
   readonly redirectTo: number;
+  readonly xdp?: XdpOptions;
 }
+
 
 /** Stack slots, from the frame pointer down. */
 const KEY = -24;
@@ -52,14 +66,21 @@ const STACK_WORDS = 20;
 
 const HELPER_MAP_LOOKUP = 1;
 const HELPER_REDIRECT = 23;
-const HELPER_LOAD_BYTES = 26;
+const HELPER_SKB_LOAD_BYTES = 26;
+const HELPER_REDIRECT_MAP = 51;
+const HELPER_XDP_BUFFER_LENGTH = 188;
+const HELPER_XDP_LOAD_BYTES = 189;
 const TCX_NEXT = -1;
 const TCX_DROP = 2;
+export const XDP_DROP = 1;
+export const XDP_PASS = 2;
 /** struct __sk_buff. */
 const SKB_MARK = 8;
 const SKB_PROTOCOL = 16;
 const SKB_VLAN_PRESENT = 20;
 const SKB_VLAN_TCI = 24;
+/** struct xdp_md. */
+const XDP_RX_QUEUE = 16;
 const ETHERNET = 14;
 /** Little-endian loads of network-order 16-bit fields. */
 const ETH_P_IP = 0x0008;
@@ -71,16 +92,15 @@ const EXTENSION_HEADERS = 6;
 
 export function guardProgram(rules: readonly GuardRule[], options: GuardProgramOptions): Uint8Array {
   const a = new Assembler();
-  const isIngress = options.direction === 'ingress';
+  const isEgress = options.direction === 'egress';
+  const { xdp } = options;
   const fp: Register = 10;
 
   a.aluRegister('mov', 6, 1);
-  if (!isIngress) a.load(4, 1, 6, SKB_MARK).jumpIf(1, '==', DIRECTOR_MARK, 'next');
+  if (isEgress) a.load(4, 1, 6, SKB_MARK).jumpIf(1, '==', DIRECTOR_MARK, 'next');
   for (let i = 1; i <= STACK_WORDS; i++) a.storeValue(8, fp, -8 * i, 0);
-  // A frame for a VLAN interface above this one is not ours; VLAN 0 is only a priority.
-  a.load(4, 1, 6, SKB_VLAN_PRESENT).jumpIf(1, '==', 0, 'untagged');
-  a.load(4, 1, 6, SKB_VLAN_TCI).alu('and', 1, 0xfff).jumpIf(1, '!=', 0, 'next');
-  a.label('untagged').load(4, 1, 6, SKB_PROTOCOL);
+  if (xdp !== undefined) ethernet(xdp);
+  else link();
   a.jumpIf(1, '==', ETH_P_IP, 'ipv4').jumpIf(1, '==', ETH_P_IPV6, 'ipv6').jump('next');
   ipv4();
   ipv6();
@@ -90,16 +110,35 @@ export function guardProgram(rules: readonly GuardRule[], options: GuardProgramO
   classify();
   classifyFragment();
   a.label('hit');
-  if (isIngress) {
+  if (!isEgress) {
     own(OUTER, 'next');
-    a.label('drop').alu('mov', 0, TCX_DROP).exit();
+    a.label('drop');
+    if (xdp === undefined) a.alu('mov', 0, TCX_DROP).exit();
+    else a.loadMap(1, xdp.socketsFd).load(4, 2, 6, XDP_RX_QUEUE).alu('mov', 3, xdp.withoutSocket).call(HELPER_REDIRECT_MAP).exit();
   } else {
     own(SOURCE, 'redirect');
     a.jump('next');
     a.label('redirect').alu('mov', 1, options.redirectTo).alu('mov', 2, 0).call(HELPER_REDIRECT).exit();
   }
-  a.label('next').alu('mov', 0, TCX_NEXT).exit();
+  a.label('next').alu('mov', 0, xdp === undefined ? TCX_NEXT : XDP_PASS).exit();
   return a.assemble();
+
+  /** Type of the packet into r1. */
+  function link(): void {
+    // A frame for a VLAN interface above this one is not ours; VLAN 0 is only a priority.
+    a.load(4, 1, 6, SKB_VLAN_PRESENT).jumpIf(1, '==', 0, 'untagged');
+    a.load(4, 1, 6, SKB_VLAN_TCI).alu('and', 1, 0xfff).jumpIf(1, '!=', 0, 'next');
+    a.label('untagged').load(4, 1, 6, SKB_PROTOCOL);
+  }
+
+  /** The same, of a frame to this interface that fits into a chunk. Longer and tagged ones are left to the packet socket beside. */
+  function ethernet({ mac }: XdpOptions): void {
+    const address = new DataView(Uint8Array.from(mac.split(':'), (byte) => parseInt(byte, 16)).buffer);
+    a.aluRegister('mov', 1, 6).call(HELPER_XDP_BUFFER_LENGTH).jumpIf(0, '>', LONGEST_XDP_FRAME, 'next').alu('mov', 2, 0);
+    fetch(HEADER, ETHERNET);
+    a.load(4, 1, fp, HEADER).jumpIf(1, '!=', address.getInt32(0, true), 'next').load(2, 1, fp, HEADER + 4).jumpIf(1, '!=', address.getUint16(4, true), 'next');
+    a.load(2, 1, fp, HEADER + 12);
+  }
 
   function ipv4(): void {
     a.label('ipv4').alu('mov', 9, 4).alu('mov', 2, ETHERNET);
@@ -189,7 +228,7 @@ export function guardProgram(rules: readonly GuardRule[], options: GuardProgramO
 
   function classify(): void {
     a.label('classify');
-    if (isIngress) {
+    if (!isEgress) {
       marks(rules, 'rules', 'drop');
       key(SERVICE, DESTINATION, PORTS + 2);
       lookup('drop');
@@ -206,7 +245,7 @@ export function guardProgram(rules: readonly GuardRule[], options: GuardProgramO
   function classifyFragment(): void {
     a.label('fragment');
     requireBalanced();
-    if (isIngress) {
+    if (!isEgress) {
       marks(fragmentRules(rules), 'fragmentRules', 'drop');
       key(VIP, DESTINATION, null);
       lookup('drop');
@@ -284,7 +323,7 @@ export function guardProgram(rules: readonly GuardRule[], options: GuardProgramO
 
   /** Bytes at offset r2 of the frame onto the stack; a frame too short is not ours. */
   function fetch(slot: number, length: number): void {
-    a.aluRegister('mov', 1, 6).aluRegister('mov', 3, fp).alu('add', 3, slot).alu('mov', 4, length).call(HELPER_LOAD_BYTES).jumpIf(0, '!=', 0, 'next');
+    a.aluRegister('mov', 1, 6).aluRegister('mov', 3, fp).alu('add', 3, slot).alu('mov', 4, length).call(xdp === undefined ? HELPER_SKB_LOAD_BYTES : HELPER_XDP_LOAD_BYTES).jumpIf(0, '!=', 0, 'next');
   }
 
   function copy(to: number, from: number, words: number): void {

@@ -67,8 +67,8 @@ export function writeVirtioHeader(memory: FrameMemory, at: number, off: number, 
   }
 }
 
-/** (offset of the transport header from the frame's start) << 8 | offset of the checksum in it (0: none we know); -1: not IP. */
-function transportOffset(u8: Uint8Array, off: number, len: number): number {
+/** Where the transport checksum of the Ethernet frame at `off` lies: (offset of the transport header from the frame's start) << 8 | offset of the checksum in it (0: none we know); -1: not IP. */
+export function transportOffset(u8: Uint8Array, off: number, len: number): number {
   const end = off + len;
   let at = off + 12;
   while (at + 4 < end && isVlan(u8, at)) at += 4;

@@ -71,8 +71,8 @@ const destination = (name: string, type: 'counter' | 'gauge', help: string, pick
 });
 
 const device = (name: string, help: string, pick: (report: DeviceReport) => number): MetricDefinition => ({
-  name, type: 'counter', help, labels: ['interface'],
-  samples: ({ devices }) => devices.map((report) => [{ interface: report.interface }, pick(report)]),
+  name, type: 'counter', help, labels: ['interface', 'device'],
+  samples: ({ devices }) => devices.map((report) => [{ interface: report.interface, device: report.device }, pick(report)]),
 });
 
 const probes = (name: string, type: 'counter' | 'gauge', help: string, pick: (probes: HealthReport['probes']) => number): MetricDefinition =>

@@ -14,6 +14,8 @@ export interface WorkerInterface {
   readonly index: number;
   readonly ifindex: number;
   readonly name: string;
+  /** Descriptor of the XDP filter's map for this interface's AF_XDP sockets; null: packet (or pcap) device only. */
+  readonly socketsFd: number | null;
 }
 
 /** workerData of the worker thread. */
@@ -45,6 +47,8 @@ export type WorkerRequest =
 export type WorkerReport =
   /** Devices are open, the loop runs. */
   | { readonly kind: 'ready' }
+  /** About an interface, for the log. */
+  | { readonly kind: 'line'; readonly interface: string; readonly line: string }
   | { readonly kind: 'refused'; readonly code: LvsErrorCode; readonly message: string }
   | { readonly kind: 'done'; readonly id: number }
   | { readonly kind: 'failed'; readonly id: number; readonly message: string }
@@ -58,6 +62,8 @@ export type WorkerReport =
 /** Counters of one device, for metrics. */
 export interface DeviceReport {
   readonly interface: string;
+  /** packet, xdp, pcap, local. An interface with xdp has packet besides, for what XDP leaves over. */
+  readonly device: string;
   readonly received: number;
   readonly transmitted: number;
   readonly receiveDrops: number;

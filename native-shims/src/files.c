@@ -1,7 +1,8 @@
-/* File descriptors: open, close, read, write, ioctl, poll, eventfd. */
+/* File descriptors: open, close, read, write, ioctl, poll, epoll, eventfd. */
 #include "shim.h"
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -44,6 +45,17 @@ static napi_value poll_(napi_env env, napi_callback_info info) { /* (struct poll
   return result(env, poll(bytes_at(&a, 0, NULL), (nfds_t)int_at(&a, 1), int_at(&a, 2)));
 }
 
+static napi_value epollCreate(napi_env env, napi_callback_info info) {
+  (void)info;
+  return result(env, epoll_create1(EPOLL_CLOEXEC));
+}
+
+static napi_value epollAdd(napi_env env, napi_callback_info info) { /* (epoll fd, fd): readable, level-triggered */
+  arguments a = arguments_of(env, info);
+  struct epoll_event event = { .events = EPOLLIN };
+  return result(env, epoll_ctl(int_at(&a, 0), EPOLL_CTL_ADD, int_at(&a, 1), &event));
+}
+
 static napi_value eventfd_(napi_env env, napi_callback_info info) {
   (void)info;
   return result(env, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -69,6 +81,8 @@ void define_files(napi_env env, napi_value exports) {
   define(env, exports, "write", write_);
   define(env, exports, "ioctl", ioctl_);
   define(env, exports, "poll", poll_);
+  define(env, exports, "epollCreate", epollCreate);
+  define(env, exports, "epollAdd", epollAdd);
   define(env, exports, "eventfd", eventfd_);
   define(env, exports, "eventfdSignal", eventfdSignal);
   define(env, exports, "eventfdClear", eventfdClear);

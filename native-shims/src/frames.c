@@ -107,8 +107,15 @@ static napi_value readFrames(napi_env env, napi_callback_info info) {
   return number(env, count);
 }
 
+/* (fd): sendto(2) of nothing, which tells an AF_XDP socket to work on its transmit ring */
+static napi_value kick(napi_env env, napi_callback_info info) {
+  arguments a = arguments_of(env, info);
+  return result(env, sendto(int_at(&a, 0), NULL, 0, MSG_DONTWAIT, NULL, 0));
+}
+
 void define_frames(napi_env env, napi_value exports) {
   define(env, exports, "sendFrames", sendFrames);
   define(env, exports, "writeFrames", writeFrames);
   define(env, exports, "readFrames", readFrames);
+  define(env, exports, "kick", kick);
 }

@@ -4,10 +4,11 @@ import { WorkerLink } from '../../lib/control/workers.ts';
 async function start(overrides: { interface?: string; signals?: string[]; crashes?: string[] } = {}): Promise<WorkerLink> {
   const { signals = [], crashes = [] } = overrides;
   return WorkerLink.start({
-    file: new URL('./fake-worker.js', import.meta.url), device: 'packet', interfaces: [{ index: 0, ifindex: 2, name: overrides.interface ?? 'eth0' }],
+    file: new URL('./fake-worker.js', import.meta.url), device: 'packet', interfaces: [{ index: 0, ifindex: 2, name: overrides.interface ?? 'eth0', socketsFd: null }],
     maxConnections: 1024, connTabSize: 4096, ownVips: false, local: null,
     wake: { fd: 0, signal: () => signals.push('signal'), close: () => signals.push('close') },
     onResolve: (interfaceIdx, address) => signals.push(`resolve ${interfaceIdx} ${address}`),
+    onLine: (name, line) => signals.push(`${name} ${line}`),
     onCrash: (reason) => crashes.push(reason),
   });
 }

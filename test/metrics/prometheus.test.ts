@@ -34,7 +34,7 @@ function snapshot(ids: readonly ServiceId[], conns: number): MetricsSnapshot {
   const drops = DROP_REASONS.map(() => 0);
   drops[DROP.noDestination] = 11;
   return {
-    version: '1.2.3', services, health: HEALTH, devices: [{ interface: 'eth0', received: 1, transmitted: 2, receiveDrops: 3, transmitDrops: 4 }],
+    version: '1.2.3', services, health: HEALTH, devices: [{ interface: 'eth0', device: 'packet', received: 1, transmitted: 2, receiveDrops: 3, transmitDrops: 4 }],
     stats: {
       services: services.map(({ run }) => run), total: stats, drops, passed: 1, received: 2, transmitted: 3, connections: 7, maxConnections: 8, templates: 1,
       connectionsByState: { 'tcp ESTABLISHED': 3 }, fragmentBytes: 0, bursts: 5, largestBurst: 6, longestBurstMs: 500,
@@ -59,7 +59,7 @@ t.test('names and labels are those of node_exporter\'s ipvs collector', async (t
     'tsipvs_drops_total{reason="noDestination"} 11',
     'tsipvs_connections_by_state{proto="TCP",state="ESTABLISHED"} 3',
     'tsipvs_loop_longest_round_seconds 0.5',
-    'tsipvs_device_receive_drops_total{interface="eth0"} 3',
+    'tsipvs_device_receive_drops_total{interface="eth0",device="packet"} 3',
     'tsipvs_build_info{version="1.2.3"} 1',
     'tsipvs_health_probes_failed_total 4',
     'tsipvs_foreign_changes_total 2',

@@ -1,0 +1,149 @@
+/**
+ * The memory that all AF_XDP sockets of one thread share with the kernel, in chunks (xdp-chunk.ts), so that a frame received from one
+ * interface is sent out of another where it lies. Every chunk has one owner at a time:
+ *
+ *     free (on our stack)  --fill-->  a socket  --received-->  held by us  --transmitted-->  a socket  --completed-->  free
+ *                                                                   \------ recycled ------------------------------->  free
+ *
+ * Owners are kept because a socket that ends (its interface was removed) takes chunks along in rings nobody reads any more: they are then found
+ * and come back to the stack.
+ */
+import { allocate, setsockopt, SystemCallError, type Mapping } from '../../native-shims/index.ts';
+import { FrameMemory } from '../wire/frame.ts';
+import { CHUNK_BYTES, CHUNK_SHIFT, EXTRA_HEADROOM, METADATA_BYTES } from './xdp-chunk.ts';
+
+const SOL_XDP = 283;
+const XDP_UMEM_REG = 4;
+const XDP_UMEM_TX_METADATA_LEN = 4;
+/** struct xdp_umem_reg: address 8 | length 8 | chunk 4 | headroom 4 | flags 4 | tx metadata 4. */
+const REGISTRATION_BYTES = 32;
+
+const FREE = 0;
+const HELD = 1;
+/** Sockets have owner numbers from here on. */
+const FIRST_SOCKET = 2;
+const MOST_SOCKETS = 254;
+
+export class XdpUmem {
+  readonly memory: FrameMemory;
+  readonly chunks: number;
+  /** Whether the kernel finishes checksums of what is sent (6.11 and later); else we must. */
+  finishesChecksums = false;
+  readonly #mapping: Mapping;
+  readonly #owners: Uint8Array;
+  readonly #stack: Int32Array;
+  #freeCount = 0;
+  /** Descriptors of the bound sockets that use this memory, by owner number. */
+  readonly #sockets = new Map<number, number>();
+
+  constructor(chunks: number) {
+    this.chunks = chunks;
+    this.#mapping = allocate(chunks << CHUNK_SHIFT, true);
+    this.memory = new FrameMemory(this.#mapping.buffer, this.#mapping.address);
+    this.#owners = new Uint8Array(chunks);
+    this.#stack = new Int32Array(chunks);
+    for (let chunk = chunks - 1; chunk >= 0; chunk--) this.#stack[this.#freeCount++] = chunk;
+  }
+
+  get freeCount(): number {
+    return this.#freeCount;
+  }
+
+  /** A free chunk for us to write a frame into, or -1. */
+  take(): number {
+    if (this.#freeCount === 0) return -1;
+    const chunk = this.#stack[--this.#freeCount] as number;
+    this.#owners[chunk] = HELD;
+    return chunk;
+  }
+
+  /** A free chunk for a socket's fill ring. Only while freeCount > 0. */
+  lend(socket: number): number {
+    const chunk = this.#stack[--this.#freeCount] as number;
+    this.#owners[chunk] = socket;
+    return chunk;
+  }
+
+  /** A socket gave a frame in this chunk to us. */
+  hold(chunk: number): void {
+    this.#owners[chunk] = HELD;
+  }
+
+  isHeld(chunk: number): boolean {
+    return this.#owners[chunk] === HELD;
+  }
+
+  /** A chunk that we hold goes to a socket's transmit ring. */
+  send(chunk: number, socket: number): void {
+    this.#owners[chunk] = socket;
+  }
+
+  /** It was sent. */
+  sent(chunk: number): void {
+    this.#owners[chunk] = FREE;
+    this.#stack[this.#freeCount++] = chunk;
+  }
+
+  /** Back to the stack, unless it was given to a socket meanwhile. */
+  recycle(chunk: number): void {
+    if (this.#owners[chunk] !== HELD) return;
+    this.#owners[chunk] = FREE;
+    this.#stack[this.#freeCount++] = chunk;
+  }
+
+  /** A number for a new socket. */
+  number(): number {
+    for (let number = FIRST_SOCKET; number < FIRST_SOCKET + MOST_SOCKETS; number++) if (!this.#sockets.has(number)) return number;
+    throw new RangeError(`more than ${MOST_SOCKETS} sockets over one memory`);
+  }
+
+  /** A bound socket to share the memory with, or null: then it has to be registered (again). */
+  get sharedBy(): { readonly number: number; readonly fd: number } | null {
+    for (const [number, fd] of this.#sockets) return { number, fd };
+    return null;
+  }
+
+  /** Make this memory known to the kernel through a socket that is to be the first (again). */
+  register(fd: number): void {
+    try {
+      setsockopt(fd, SOL_XDP, XDP_UMEM_REG, this.#registration(true));
+      this.finishesChecksums = true;
+    } catch (error) {
+      // Before 6.11 the flag is unknown.
+      if (!(error instanceof SystemCallError) || error.code !== 'EINVAL') throw error;
+      setsockopt(fd, SOL_XDP, XDP_UMEM_REG, this.#registration(false));
+      this.finishesChecksums = false;
+    }
+  }
+
+  joined(number: number, fd: number): void {
+    this.#sockets.set(number, fd);
+  }
+
+  /** The interface of this socket has gone: others cannot join through it. */
+  unbound(number: number): void {
+    this.#sockets.delete(number);
+  }
+
+  /** A socket was closed: take back whatever it had. */
+  left(number: number): void {
+    this.#sockets.delete(number);
+    for (let chunk = 0; chunk < this.chunks; chunk++) if (this.#owners[chunk] === number) this.sent(chunk);
+  }
+
+  close(): void {
+    this.#mapping.release();
+  }
+
+  #registration(withMetadata: boolean): Uint8Array {
+    const bytes = new Uint8Array(REGISTRATION_BYTES);
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(0, BigInt(this.#mapping.address), true);
+    view.setBigUint64(8, BigInt(this.chunks << CHUNK_SHIFT), true);
+    view.setUint32(16, CHUNK_BYTES, true);
+    view.setUint32(20, EXTRA_HEADROOM, true);
+    view.setUint32(24, withMetadata ? XDP_UMEM_TX_METADATA_LEN : 0, true);
+    view.setUint32(28, withMetadata ? METADATA_BYTES : 0, true);
+    return bytes;
+  }
+}
