@@ -185,7 +185,7 @@ t.test('a socket directory without permission is one clear line', { skip: proces
 
 t.test('option values are checked one by one', async (t) => {
   const refused: [string[], RegExp][] = [
-    [['--metrics', 'x'], /--metrics x is not/], [['--max-connections', '0'], /--max-connections 0/], [['--device', 'xdp'], /xdp/],
+    [['--metrics', 'x'], /--metrics x is not/], [['--max-connections', '0'], /--max-connections 0/], [['--device', 'dpdk'], /dpdk/],
     [['--save-on-exit'], /needs --rules/], [['--socket', 'a', '--socket', 'b'], /--socket is given more than once/], [['eth0'], /eth0|unexpected/],
   ];
   for (const [argv, message] of refused) await t.rejects(parseDaemonOptions(argv, {}, '1'), { message });

@@ -1,7 +1,10 @@
-import t from 'tap';
-import { testRun } from '../../lib/device/ebpf.ts';
+import t, { type Test } from 'tap';
+import { SocketMap, testRun } from '../../lib/device/ebpf.ts';
 import { EbpfGuard } from '../../lib/device/guard-ebpf.ts';
 import { GuardPredicate } from '../../lib/device/guard-predicate.ts';
+import { XDP_DROP, XDP_PASS } from '../../lib/device/guard-program.ts';
+import { LONGEST_XDP_FRAME } from '../../lib/device/xdp-chunk.ts';
+import { XdpFilter } from '../../lib/device/xdp-filter.ts';
 import type { Destination } from '../../lib/model/destination.ts';
 import { IPIP_TUNNEL } from '../../lib/model/destination.ts';
 import type { MarkRule } from '../../lib/model/mark-rule.ts';
@@ -148,6 +151,16 @@ const table: readonly (readonly [string, Shape, boolean])[] = [
   ['ARP', { ...tcp(CLIENT, '192.0.2.10', 1000, 80), cut: 1000 }, false],
 ];
 
+/** The XDP program, which says XDP_DROP for what it would hand to a socket. */
+function configuredFilter(t: Test): number {
+  const filter = new XdpFilter();
+  const sockets = new SocketMap(1);
+  t.teardown(() => { filter.close(); sockets.close(); });
+  filter.widen(edits);
+  filter.narrow();
+  return filter.loadProgram(filter.rules, { name: INTERFACE, mac: network.interfaces[0]!.mac }, sockets.fd, XDP_DROP);
+}
+
 function configured(): { guard: EbpfGuard; predicate: GuardPredicate; program: number } {
   const guard = new EbpfGuard(0);
   guard.widen(edits);
@@ -157,18 +170,36 @@ function configured(): { guard: EbpfGuard; predicate: GuardPredicate; program: n
   return { guard, predicate, program: guard.loadProgram(guard.rules, 'ingress', INTERFACE) };
 }
 
-t.test('the guard takes what is ours, and the eBPF program and the predicate agree', { skip }, async (t) => {
+t.test('the guard takes what is ours, and the eBPF programs and the predicate agree', { skip }, async (t) => {
   const { guard, predicate, program } = configured();
+  const xdp = configuredFilter(t);
   t.teardown(() => guard.close());
   for (const [what, shape, taken] of table) {
     const length = Math.max(0, write(shape));
     t.equal(predicate.takes(0, memory, OFF, length), taken, `${what} is ${taken ? 'taken' : 'left to the host'}`);
     if (length >= 14) t.equal(testRun(program, memory.u8.slice(OFF, OFF + length)), taken ? TCX_DROP : TCX_NEXT, `${what}, in the kernel`);
+    if (length >= 14) t.equal(testRun(xdp, memory.u8.slice(OFF, OFF + length)), taken ? XDP_DROP : XDP_PASS, `${what}, in XDP`);
   }
 });
 
-t.test('on random and mutated frames program and predicate never differ', { skip }, async (t) => {
+t.test('XDP leaves frames to other stations, tagged and long ones to the packet socket', { skip }, async (t) => {
+  const xdp = configuredFilter(t);
+  const shape = tcp(CLIENT, '192.0.2.10', 1000, 80);
+  const ours = (): Uint8Array => memory.u8.slice(OFF, OFF + write(shape));
+  t.equal(testRun(xdp, ours()), XDP_DROP);
+  for (const at of [0, 3, 4, 5]) {
+    const frame = ours();
+    frame[at]! ^= 0x10;
+    t.equal(testRun(xdp, frame), XDP_PASS, `byte ${at} of the destination address`);
+  }
+  t.equal(testRun(xdp, Buffer.concat([ours().subarray(0, 12), Uint8Array.of(0x81, 0, 0, 7), ours().subarray(12)])), XDP_PASS, 'tagged');
+  t.equal(testRun(xdp, Buffer.concat([ours(), new Uint8Array(LONGEST_XDP_FRAME - ours().length)])), XDP_DROP, 'as long as a chunk holds');
+  t.equal(testRun(xdp, Buffer.concat([ours(), new Uint8Array(LONGEST_XDP_FRAME + 1 - ours().length)])), XDP_PASS, 'longer');
+});
+
+t.test('on random and mutated frames programs and predicate never differ', { skip }, async (t) => {
   const { guard, predicate, program } = configured();
+  const xdp = configuredFilter(t);
   t.teardown(() => guard.close());
   let seed = 20261121;
   const random = (below: number): number => {
@@ -185,7 +216,8 @@ t.test('on random and mutated frames program and predicate never differ', { skip
     const mine = predicate.takes(0, memory, OFF, length);
     const kernel = testRun(program, memory.u8.slice(OFF, OFF + length)) === TCX_DROP;
     takenOf[mine ? 1 : 0]!++;
-    if (mine !== kernel && differences++ < 3) t.fail(`frame ${Buffer.from(memory.u8.slice(OFF, OFF + length)).toString('hex')}: predicate ${mine}, program ${kernel}`);
+    const kernelXdp = testRun(xdp, memory.u8.slice(OFF, OFF + length)) === XDP_DROP;
+    if ((mine !== kernel || mine !== kernelXdp) && differences++ < 3) t.fail(`frame ${Buffer.from(memory.u8.slice(OFF, OFF + length)).toString('hex')}: predicate ${mine}, program ${kernel}, XDP ${kernelXdp}`);
   }
   t.equal(differences, 0);
   t.ok(takenOf[0]! > 1000 && takenOf[1]! > 1000, `taken ${takenOf[1]}, left ${takenOf[0]}`);
