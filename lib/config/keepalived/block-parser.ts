@@ -14,7 +14,7 @@ export interface Keyword {
   /** After the block; `end` is where it closed, which is where keepalived reports what a block lacks. */
   readonly close?: (line: ConfigLine, end: Place) => void;
   /** It has (or may have, when optional) a block of anything, read as it stands. */
-  readonly items?: (line: ConfigLine, items: readonly Item[]) => void;
+  readonly items?: (line: ConfigLine, items: readonly Item[], end: Place) => void;
   readonly itemsOptional?: boolean;
 }
 
@@ -85,7 +85,7 @@ export class BlockParser {
     const wanted = keyword.read?.(line) !== false;
     if (keyword.items !== undefined) {
       const items = this.#items(line, keyword.itemsOptional === true);
-      if (wanted) keyword.items(line, items);
+      if (wanted) keyword.items(line, items, this.#source.place);
     } else if (keyword.block !== undefined) {
       if (level >= MAX_DEPTH) return;
       if (!wanted) this.#skipDepth = -1;

@@ -1,12 +1,13 @@
 /** The checkers of a real_server: their keywords and their own defaults (check_tcp.c, check_http.c, check_dns.c and so on). */
 import type { CheckKind } from '../../model/health-check.ts';
 import type { Diagnostics } from '../diagnostics.ts';
-import { readAddress, readPort } from './addresses.ts';
+import { readAddress } from './addresses.ts';
 import type { Keyword, KeywordTable } from './block-parser.ts';
 import { noTiming, type CheckerDefaults, type CheckerDraft, type ServerDraft, type TrackFile } from './draft.ts';
 import type { ConfigLine } from './line-source.ts';
 import type { ScriptRules } from './scripts.ts';
 import { timingKeywords } from './timing-keywords.ts';
+import { commandWords } from './text.ts';
 import { UINT32_MAX, type Values } from './values.ts';
 
 export interface CheckerContext {
@@ -19,9 +20,10 @@ export interface CheckerContext {
   server(): ServerDraft | null;
 }
 
-const DNS_TYPES = ['A', 'NS', 'CNAME', 'SOA', 'MX', 'TXT', 'AAAA', 'RRSIG', 'DNSKEY', 'ANY', 'PTR', 'SRV'];
+const DNS_TYPES = ['A', 'NS', 'CNAME', 'SOA', 'MX', 'TXT', 'AAAA', 'RRSIG', 'DNSKEY'];
 const HTTP_VERSIONS: Readonly<Record<string, '1.0' | '1.0C' | '1.1'>> = { '1.0': '1.0', '1.0C': '1.0C', '1.0c': '1.0C', '1.1': '1.1' };
 const USER_AGENT = 'KeepAliveClient';
+const MOST_MISC_TIMEOUT_SEC = 4294;
 /** Sent when helo_name is missing. */
 const DEFAULT_HELO = 'smtpchecker.keepalived.org';
 const REGEX_OPTIONS = [
@@ -58,8 +60,8 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
     checker.dropped = true;
   };
 
-  const timing = timingKeywords(() => checker, values);
-  const common: KeywordTable = { alpha: timing.alpha!, retry: timing.retry!, delay_before_retry: timing.delay_before_retry!, warmup: timing.warmup!, delay_loop: timing.delay_loop!, log_all_failures: {} };
+  const timing = timingKeywords(() => checker, values, 0);
+  const common: KeywordTable = { alpha: timing.alpha!, retry: timing.retry!, delay_before_retry: timing.delay_before_retry!, warmup: timing.warmup!, delay_loop: timing.delay_loop!, log_all_failures: { read: (line) => { values.flag(line); } } };
   const address = (line: ConfigLine, set: (address: string) => void): void => {
     const text = values.word(line);
     const read = text === null ? null : readAddress(text);
@@ -67,18 +69,21 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
     else if (text !== null) diagnostics.warn(line.place, `${line.words[0]}: "${text}" is no address`, 'ignored', text);
   };
   const port = (line: ConfigLine, set: (port: number) => void): void => {
-    const text = values.word(line);
-    const read = text === null ? null : readPort(text);
-    if (read !== null && read > 0) set(read);
-    else if (text !== null) diagnostics.warn(line.place, `${line.words[0]}: "${text}" is no port`, 'ignored', text);
+    const read = values.unsigned(line, 1, 1, 65_535);
+    if (read !== null) set(read);
+  };
+  /** connect_ip and bindto are of one family: the later of the two gives way. */
+  const sameFamily = (line: ConfigLine, found: string, other: string | undefined, set: (address: string) => void): void => {
+    if (other === undefined || other.includes(':') === found.includes(':')) set(found);
+    else diagnostics.warn(line.place, `${line.words[0]} ${found} is not of the address family of ${line.words[0] === 'bindto' ? 'connect_ip' : 'bindto'}`, 'ignored', found);
   };
   const connection: KeywordTable = {
-    connect_ip: { read: (line) => address(line, (found) => { checker.target.address = found; }) },
+    connect_ip: { read: (line) => address(line, (found) => sameFamily(line, found, checker.target.bindAddress, (one) => { checker.target.address = one; })) },
     connect_port: { read: (line) => port(line, (found) => { checker.target.port = found; }) },
-    bindto: { read: (line) => address(line, (found) => { checker.target.bindAddress = found; }) },
+    bindto: { read: (line) => address(line, (found) => sameFamily(line, found, checker.target.address ?? context.server()?.address, (one) => { checker.target.bindAddress = one; })) },
     bind_port: { read: (line) => port(line, (found) => { checker.target.bindPort = found; }) },
     bind_if: { read: (line) => { const name = values.word(line); if (name !== null) checker.target.bindInterface = name; } },
-    fwmark: { read: (line) => { const mark = values.integer(line, 1, 0, UINT32_MAX); if (mark !== null) checker.target.fwmark = mark; } },
+    fwmark: { read: (line) => { const mark = values.unsigned(line, 1, 0, UINT32_MAX); if (mark !== null) checker.target.fwmark = mark; } },
     connect_timeout: timing.connect_timeout!,
   };
 
@@ -103,20 +108,24 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
       });
       if (ranges.length > 0) url().statusCodes = [...(url().statusCodes ?? []), ...ranges];
     } },
-    virtualhost: { read: (line) => { const host = values.word(line); if (host !== null) url().virtualHost = host; } },
-    regex: { read: (line) => { const regex = values.word(line); if (regex !== null) url().regex = regex; } },
+    virtualhost: { read: (line) => { const host = values.optionalWord(line); if (host !== null) url().virtualHost = host; } },
+    regex: { read: (line) => {
+      const [, regex, ...more] = commandWords(line.text);
+      if (regex !== undefined && more.length === 0) url().regex = regex;
+      else diagnostics.warn(line.place, regex === undefined ? 'regex is missing its parameter' : 'regex has more than one parameter: put it in quotes', 'ignored', 'regex');
+    } },
     regex_no_match: { read: () => { url().regexNegate = true; } },
     regex_options: { read: (line) => {
       const known = line.words.slice(1).filter((word) => {
         if (REGEX_OPTIONS.includes(word)) return true;
-        diagnostics.warn(line.place, `unknown regex option "${word}"`, 'ignored', word, REGEX_OPTIONS);
+        diagnostics.note(line.place, `unknown regex option "${word}"`, 'ignored', word);
         return false;
       });
       url().regexOptions = [...(url().regexOptions ?? []), ...known];
     } },
-    regex_stack: { read: (line) => { values.integer(line, 1, 1, UINT32_MAX); } },
-    regex_min_offset: { read: (line) => { const offset = values.integer(line, 1, 0, UINT32_MAX); if (offset !== null) url().regexMinOffset = offset; } },
-    regex_max_offset: { read: (line) => { const offset = values.integer(line, 1, 0, UINT32_MAX); if (offset !== null) url().regexMaxOffset = offset; } },
+    regex_stack: {},
+    regex_min_offset: { read: (line) => { const offset = values.unsigned(line, 1, 0, UINT32_MAX); if (offset !== null) url().regexMinOffset = offset; } },
+    regex_max_offset: { read: (line) => { const offset = values.unsigned(line, 1, 0, UINT32_MAX); if (offset !== null) url().regexMaxOffset = offset; } },
   };
 
   const http = (name: string, tls: boolean): Keyword => ({
@@ -127,9 +136,9 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
         diagnostics.warn(line.place, 'nb_get_retry is the old name of retry', 'taken as retry', 'nb_get_retry');
         return timing.retry!.read!(line);
       } },
-      virtualhost: { read: (line) => { const host = values.word(line); if (host !== null) checker.virtualHost = host; } },
+      virtualhost: { read: (line) => { const host = values.optionalWord(line); if (host !== null) checker.virtualHost = host; } },
       http_protocol: { read: (line) => {
-        const word = values.word(line);
+        const word = values.optionalWord(line);
         if (word === null) return;
         const version = Object.hasOwn(HTTP_VERSIONS, word) ? HTTP_VERSIONS[word]! : null;
         if (version === null) diagnostics.warn(line.place, `http_protocol "${word}" is not 1.0, 1.0C or 1.1`, 'ignored', word);
@@ -140,9 +149,9 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
       url: {
         read: () => { checker.urls.push({ path: '' }); },
         block: urlKeywords,
-        close: (line) => {
+        close: (_line, end) => {
           if (url().path !== '' || checker.urls.length === 0) return;
-          diagnostics.warn(line.place, 'url without a path', 'the url is left out', 'url');
+          diagnostics.warn(end, 'url without a path', 'the url is left out', 'url');
           checker.urls.pop();
         },
       },
@@ -161,7 +170,7 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
       read: begin('SMTP_CHECK', DEFAULTS.usual, () => ({ kind: 'smtp', helo: DEFAULT_HELO })),
       block: {
         ...connection, ...common,
-        helo_name: { read: (line) => { const helo = values.word(line); if (helo !== null) change('smtp', { helo }); } },
+        helo_name: { read: (line) => { const helo = values.optionalWord(line); if (helo !== null) change('smtp', { helo }); } },
         host: {
           read: () => {
             own = { target: checker.target, timeout: checker.connectTimeoutSec };
@@ -180,7 +189,7 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
       close: finish,
     },
     DNS_CHECK: {
-      read: begin('DNS_CHECK', DEFAULTS.dns, () => ({ kind: 'dns', name: '.', type: 'SOA' })),
+      read: begin('DNS_CHECK', DEFAULTS.dns, () => ({ kind: 'dns', name: '', type: 'SOA' })),
       block: {
         ...connection, ...common,
         type: { read: (line) => {
@@ -190,7 +199,13 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
           if (known === undefined) diagnostics.warn(line.place, `unknown DNS type "${type}"`, 'ignored', type, DNS_TYPES);
           else change('dns', { type: known });
         } },
-        name: { read: (line) => { const name = values.word(line); if (name !== null) change('dns', { name }); } },
+        name: { read: (line) => {
+          const name = values.word(line);
+          if (name === null) return;
+          if (/^\..|\.\./.test(name)) diagnostics.warn(line.place, `name "${name}" has an empty label`, 'ignored', name);
+          else if (checker.kind.kind === 'dns' && checker.kind.name !== '') diagnostics.warn(line.place, 'name stands there twice', 'the second one is ignored', 'name');
+          else change('dns', { name });
+        } },
       },
       close: finish,
     },
@@ -198,11 +213,15 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
       read: begin('MISC_CHECK', DEFAULTS.misc, () => ({ kind: 'exec', command: '', dynamicWeight: false })),
       block: {
         ...common,
-        misc_path: { read: (line) => { const script = values.script(line); if (script !== null) change('exec', { command: script.command }); } },
-        misc_timeout: { read: (line) => { const seconds = values.seconds(line, 1, 0.000001); if (seconds !== null) checker.miscTimeoutSec = seconds; } },
+        misc_path: { read: (line) => {
+          // Without a command the checker says so at its end.
+          const script = line.words.length < 2 ? null : values.script(line);
+          if (script !== null) change('exec', { command: script.command });
+        } },
+        misc_timeout: { read: (line) => { const seconds = values.unsigned(line, 1, 0, MOST_MISC_TIMEOUT_SEC); if (seconds !== null) checker.miscTimeoutSec = seconds === 0 ? null : seconds; } },
         misc_dynamic: { read: () => change('exec', { dynamicWeight: true }) },
         user: { read: (line) => {
-          const user = values.word(line);
+          const user = values.optionalWord(line);
           if (user === null) return;
           if (context.scripts.usable(user)) change('exec', { user });
           else drop(line.place, `no user "${user}" for the script`, user);
@@ -222,18 +241,20 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
       block: {
         ...connection, ...common,
         payload: { read: (line) => {
-          const payload = line.words.slice(1).join('');
-          if (values.word(line) !== null && /^([0-9a-f]{2})+$/i.test(payload)) change('udp', { payload });
-          else diagnostics.warn(line.place, `payload "${payload}" is not an even number of hexadecimal digits`, 'ignored', payload);
+          if (values.optionalWord(line) === null) return;
+          const payload = readHex(line.words.slice(1).join(' '), false);
+          if (payload !== null) change('udp', { payload: payload.octets });
+          else diagnostics.warn(line.place, `payload "${line.words.slice(1).join(' ')}" is not made of hexadecimal octets`, 'ignored', line.words[1]!);
         } },
         require_reply: { read: (line) => {
-          const reply = line.words.slice(1).join('');
-          if (reply !== '' && !/^([0-9a-fx]{2})+$/i.test(reply)) diagnostics.warn(line.place, `require_reply "${reply}" is not made of hexadecimal digits and X`, 'any reply counts', reply);
-          const good = /^([0-9a-fx]{2})+$/i.test(reply);
-          change('udp', { requireReply: true, ...(good ? { reply: reply.replace(/x/gi, '0'), replyMask: reply.replace(/[0-9a-f]/gi, 'f').replace(/x/gi, '0') } : {}) });
+          change('udp', { requireReply: true });
+          if (line.words.length < 2) return;
+          const reply = readHex(line.words.slice(1).join(' '), true);
+          if (reply !== null) change('udp', { reply: reply.octets, replyMask: reply.mask });
+          else diagnostics.warn(line.place, `require_reply "${line.words.slice(1).join(' ')}" is not made of hexadecimal octets and X`, 'any reply counts', line.words[1]!);
         } },
-        min_reply_length: { read: (line) => { const length = values.integer(line, 1, 0, 65_535); if (length !== null) change('udp', { minLength: length }); } },
-        max_reply_length: { read: (line) => { const length = values.integer(line, 1, 0, 65_535); if (length !== null) change('udp', { maxLength: length }); } },
+        min_reply_length: { read: (line) => { const length = values.unsigned(line, 1, 0, 65_535, { lenient: false }); if (length !== null) change('udp', { minLength: length }); } },
+        max_reply_length: { read: (line) => { const length = values.unsigned(line, 1, 0, 65_535, { lenient: false }); if (length !== null) change('udp', { maxLength: length }); } },
       },
       close: finish,
     },
@@ -248,11 +269,15 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
           else diagnostics.warn(line.place, `no track_file "${name}"`, 'ignored', name, [...context.trackFiles.keys()]);
         } },
         weight: { read: (line) => {
-          const weight = values.integer(line, 1, -2_147_483_647, 2_147_483_647);
+          const weight = values.optionalWord(line) === null ? null : values.integer(line, 1, -2_147_483_647, 2_147_483_647);
           if (weight === null) return;
+          const [, , sense] = line.words;
+          if (sense !== undefined && sense !== 'reverse' && sense !== 'noreverse') {
+            diagnostics.warn(line.place, `unknown word "${sense}" after weight`, 'the weight is ignored', sense, ['reverse', 'noreverse']);
+            return;
+          }
           checker.weight = weight;
-          checker.reverse = line.words[2] === 'reverse';
-          if (line.words[2] !== undefined && line.words[2] !== 'reverse') diagnostics.warn(line.place, `unknown word "${line.words[2]}" after weight`, 'ignored', line.words[2], ['reverse']);
+          checker.reverse = sense === 'reverse';
         } },
         dynamic: { read: () => change('file', { dynamic: true }) },
         log_all_failures: {},
@@ -266,8 +291,9 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
       read: (line) => { begin('BFD_CHECK', DEFAULTS.misc, () => ({ kind: 'fixed', up: true }))(line); checker.passive = true; },
       block: {
         name: { read: (line) => {
-          const name = values.word(line);
-          if (name !== null && !context.bfdInstances.has(name)) drop(line.place, `no bfd_instance "${name}"`, name, [...context.bfdInstances]);
+          const name = values.optionalWord(line);
+          if (name === null) checker.dropped = true;
+          else if (!context.bfdInstances.has(name)) drop(line.place, `no bfd_instance "${name}"`, name, [...context.bfdInstances]);
         } },
         alpha: timing.alpha!, log_all_failures: {},
       },
@@ -284,4 +310,16 @@ function draft(name: string, { place }: ConfigLine, defaults: CheckerDefaults, k
   return {
     ...noTiming(), name, place, defaults, kind, target: {}, urls: [], dropped: false, miscTimeoutSec: null, trackFile: null, weight: null, reverse: false, hosts: [], hostTimeouts: [], passive: false, virtualHost: null, sni: false, missing: false,
   };
+}
+
+/**
+ * Octets as one or two hexadecimal digits, X for any nibble; the mask has 0 where anything goes. Null where keepalived finds nothing in it.
+ * NB: it takes an end of ff for a mistake, too.
+ */
+function readHex(text: string, wildcards: boolean): { readonly octets: string; readonly mask: string } | null {
+  const octets = text.split(/[ \t]+/).filter((word) => word !== '').flatMap((word) => word.match(/..?/gs) ?? []).map((octet) => octet.padStart(2, '0'));
+  const form = wildcards ? /^[0-9a-fx]{2}$/i : /^[0-9a-f]{2}$/i;
+  if (octets.length === 0 || !octets.every((octet) => form.test(octet)) || /^ff$/i.test(octets.at(-1)!)) return null;
+  const joined = octets.join('');
+  return { octets: joined.replace(/x/gi, '0'), mask: joined.replace(/[0-9a-f]/gi, 'f').replace(/x/gi, '0') };
 }

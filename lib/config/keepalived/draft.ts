@@ -52,9 +52,11 @@ export interface ServerDraft extends Timing {
   readonly address: string;
   readonly family: 4 | 6;
   port: number;
-  /** As the file has it, before it was reset for DR or TUN: checkers keep to it. */
+  /** As the file has it, before it was reset for DR or TUN: checkers keep to it. 0: none given. */
   readonly filePort: number;
-  weight: number;
+  /** Null: the service's. */
+  weight: number | null;
+  /** Begins as the service's is at that line; null: what the service has in the end. */
   method: Method | null;
   inhibit: boolean | null;
   notifyUp: Script | null;
@@ -89,14 +91,16 @@ export interface ServiceDraft extends Timing {
   inhibit: boolean;
   smtpAlert: boolean | null;
   virtualHost: string | null;
-  sorry: { readonly address: string; port: number; readonly place: Place } | null;
-  sorryInhibit: boolean;
-  sorryMethod: Method | null;
+  /** Of its servers that name none. */
+  weight: number;
+  sorry: SorryDraft | null;
   servers: ServerDraft[];
 }
 
+export interface SorryDraft { readonly address: string; readonly family: 4 | 6; port: number; readonly place: Place; method: Method | null; inhibit: boolean }
+
 export interface GroupMember { readonly kind: 'address'; readonly address: string; readonly port: number; readonly text: string }
 export interface GroupMark { readonly kind: 'fwmark'; readonly fwmark: number; readonly family: 4 | 6 | null }
-export interface Group { readonly name: string; readonly members: (GroupMember | GroupMark)[] }
+export interface Group { readonly name: string; readonly members: readonly (GroupMember | GroupMark)[] }
 
 export interface TrackFile { readonly path: string | null; readonly weight: number; readonly initial: number | null; readonly reverse: boolean }

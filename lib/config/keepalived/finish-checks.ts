@@ -66,6 +66,7 @@ function finishKind(checker: CheckerDraft, { server, service, trackFiles }: Chec
     const file = trackFiles.get(checker.trackFile ?? '');
     return { ...kind, path: file?.path ?? '', weight: checker.weight ?? file?.weight ?? 0, reverse: checker.weight === null ? file?.reverse ?? false : checker.reverse };
   }
+  if (kind.kind === 'dns') return kind.name === '' ? { ...kind, name: '.' } : kind;
   if (kind.kind !== 'http') return kind;
   const host = checker.virtualHost ?? server.virtualHost ?? service.virtualHost;
   const urls = checker.urls.map((url): HttpUrl => (url.virtualHost === undefined && host !== null ? { ...url, virtualHost: host } : url));

@@ -7,8 +7,9 @@ import type { HealthCheck } from '../../model/health-check.ts';
 import type { ServiceId, VirtualService } from '../../model/virtual-service.ts';
 import type { ConfigHost } from '../config-host.ts';
 import type { Diagnostics } from '../diagnostics.ts';
-import type { CheckerDraft, Group, GroupMark, Method, ServerDraft, ServiceDraft, TrackFile } from './draft.ts';
+import type { CheckerDraft, Group, GroupMark, Method, ServerDraft, ServiceDraft, SorryDraft, TrackFile } from './draft.ts';
 import { finishChecks, startsDown, type CheckDefaults } from './finish-checks.ts';
+import { familiesOf } from './group-keyword.ts';
 import type { ScriptRules } from './scripts.ts';
 import { DEFAULT_PERSISTENCE_SEC } from './service-keywords.ts';
 
@@ -50,7 +51,16 @@ export function finishServices(drafts: readonly ServiceDraft[], context: FinishC
 function finishService(draft: ServiceDraft, groupTurn: number, markFamilies: Map<GroupMark, 4 | 6>, context: FinishContext): DesiredService | null {
   const { diagnostics, groups } = context;
   const { place, target } = draft;
-  const members = target.kind === 'group' ? groups.get(target.group)?.members ?? [] : [];
+  const members = target.kind === 'group' ? groups.get(target.group)?.members ?? null : [];
+  if (members === null) {
+    const group = target.kind === 'group' ? target.group : '';
+    diagnostics.warn(place, `no virtual_server_group "${group}"`, 'the service is left out', group, [...groups.keys()]);
+    return null;
+  }
+  if (target.kind === 'group' && !joinsGroup(draft, members)) {
+    diagnostics.warn(place, `virtual_server_group ${target.group} is of another address family than the service's real servers`, 'the service is left out', target.group);
+    return null;
+  }
   const hasAddress = target.kind === 'address' || members.some(({ kind }) => kind === 'address');
   const hasMark = target.kind === 'fwmark' || members.some(({ kind }) => kind === 'fwmark');
   const name = (): string => serviceText(draft, groupTurn);
@@ -61,10 +71,6 @@ function finishService(draft: ServiceDraft, groupTurn: number, markFamilies: Map
   }
   if (draft.servers.length === 0) {
     diagnostics.warn(place, `${name()} has no real servers`, 'the service is left out');
-    return null;
-  }
-  if (target.kind === 'group' && members.length === 0) {
-    diagnostics.warn(place, `virtual_server_group ${target.group} has no members`, 'the service is left out');
     return null;
   }
   if (hasAddress && draft.protocol === null) {
@@ -87,17 +93,16 @@ function finishService(draft: ServiceDraft, groupTurn: number, markFamilies: Map
     diagnostics.warn(place, `${name()}: only persistent services may do without a port`, `persistence of ${DEFAULT_PERSISTENCE_SEC} s is switched on`);
     draft.persistenceSec = DEFAULT_PERSISTENCE_SEC;
   }
-  if (draft.method === null && (draft.servers.some(({ method }) => method === null) || (draft.sorry !== null && draft.sorryMethod === null))) {
+  if (draft.method === null && (draft.servers.some(({ method }) => method === null) || draft.sorry?.method === null)) {
     diagnostics.warn(place, `${name()} has no forwarding method`, 'NAT is taken');
   }
   const method = draft.method ?? DEFAULT_METHOD;
-
-  const family = draft.family ?? familyOfServers(draft, method);
-  const servers = withoutStrangers(draft, name(), family, method, context);
-  checkPorts(draft, servers, members, name(), method, diagnostics);
-  const kept = withoutDuplicates(servers, name(), draft, diagnostics);
-  if (kept.length === 0) return null;
+  const family = draft.family ?? 4;
+  const kept = withoutDuplicates(draft.servers, name(), draft, diagnostics);
+  const twin = kept.find((server) => server.address === draft.sorry?.address && server.port === draft.sorry.port);
+  if (twin !== undefined && draft.sorry !== null) matchInhibit(draft, twin, draft.sorry, name(), diagnostics);
   settleQuorum(draft, kept, name(), diagnostics);
+  checkPorts(draft, kept, members, name(), method, diagnostics);
 
   const usable = members.filter((member) => member.kind === 'address' || takesMark(member, family, markFamilies, name(), draft, diagnostics));
   const ids = serviceIds(draft, usable, family);
@@ -124,31 +129,36 @@ function serviceText({ target, protocol }: ServiceDraft, groupTurn: number): str
   return target.kind === 'group' ? `[${target.group}]:${groupTurn}` : `[${target.address}]:${protocol ?? 'none'}:${target.port}`;
 }
 
-/** Of a mark that says nothing: the family of the first server that is not tunnelled to, else IPv6 if all servers are IPv6. */
-function familyOfServers({ servers }: ServiceDraft, method: Method): 4 | 6 {
-  const direct = servers.find((server) => (server.method ?? method).method !== 'tunnel');
-  if (direct !== undefined) return direct.family;
-  return servers.every((server) => server.family === 6) ? 6 : 4;
+/** Whether the families of the group and of the service go together; a service that has none yet takes the group's. */
+function joinsGroup(draft: ServiceDraft, members: Group['members']): boolean {
+  const { ipv4, ipv6 } = familiesOf(members);
+  if ((ipv4 && draft.family === 6) || (ipv6 && draft.family === 4)) return false;
+  if (ipv4 !== ipv6) draft.family ??= ipv4 ? 4 : 6;
+  return true;
 }
 
-function withoutStrangers(draft: ServiceDraft, name: string, family: 4 | 6, method: Method, { diagnostics }: FinishContext): ServerDraft[] {
-  return draft.servers.filter((server) => {
-    if (server.family === family || (server.method ?? method).method === 'tunnel') return true;
-    diagnostics.warn(server.place, `${name}: real server ${server.address} is of another address family`, 'left out: only tunnels cross families', server.address);
-    return false;
-  });
+/** A sorry server that is one of the real servers stays or goes as that one does. */
+function matchInhibit(draft: ServiceDraft, twin: ServerDraft, sorry: SorryDraft, name: string, diagnostics: Diagnostics): void {
+  const inhibit = twin.inhibit ?? draft.inhibit;
+  if (sorry.inhibit !== inhibit) diagnostics.warn(sorry.place, `${name}: real server ${twin.address} is the sorry server, but only one of them has inhibit`, `the real server's counts: ${inhibit ? 'on' : 'off'}`, sorry.address);
+  sorry.inhibit = inhibit;
 }
 
 /** DR and TUN cannot change ports. */
 function checkPorts(draft: ServiceDraft, servers: readonly ServerDraft[], members: Group['members'], name: string, method: Method, diagnostics: Diagnostics): void {
   const { target, sorry } = draft;
   const servicePort = target.kind === 'address' ? target.port : 0;
-  const parties = servers.map((server) => ({ what: `real server ${server.address}:${server.port}`, method: server.method ?? method, party: server }))
-    .concat(sorry === null ? [] : [{ what: `sorry server ${sorry.address}:${sorry.port}`, method: draft.sorryMethod ?? method, party: sorry as unknown as ServerDraft }]);
-  for (const { what, method: used, party } of parties) {
+  const parties: readonly { readonly what: string; readonly party: ServerDraft | SorryDraft }[] = [
+    ...servers.map((server) => ({ what: `real server ${server.address}:${server.port}`, party: server })),
+    ...(sorry === null ? [] : [{ what: `sorry server ${sorry.address}:${sorry.port}`, party: sorry }]),
+  ];
+  for (const { what, party } of parties) {
+    const used = party.method ?? method;
+    if (party.port === 0 && target.kind === 'address') party.port = servicePort;
     if (used.method === 'masq' || party.port === servicePort) continue;
     const how = used.method === 'route' ? 'DR' : 'TUN';
     if (target.kind === 'group') {
+      if (party.port === 0) continue;
       const differing = members.filter((member) => member.kind === 'address' && member.port !== party.port).length;
       if (members.some(({ kind }) => kind === 'fwmark') || differing > 0) diagnostics.warn(party.place, `${name}: ${what} has another port than members of the group, which ${how} cannot change`, "each member's own port is used");
       continue;
@@ -170,7 +180,7 @@ function withoutDuplicates(servers: readonly ServerDraft[], name: string, draft:
 }
 
 function settleQuorum(draft: ServiceDraft, servers: readonly ServerDraft[], name: string, diagnostics: Diagnostics): void {
-  const total = servers.reduce((sum, { weight }) => sum + weight, 0);
+  const total = servers.reduce((sum, { weight }) => sum + (weight ?? draft.weight), 0);
   if (draft.quorum > total) {
     diagnostics.warn(draft.place, `${name}: quorum ${draft.quorum} is more than all weights together, ${total}`, `quorum ${total} is taken`);
     draft.quorum = total;
@@ -201,7 +211,7 @@ function finishServer(server: ServerDraft, draft: ServiceDraft, serviceMethod: M
   const inhibit = server.inhibit ?? draft.inhibit;
   const defaults: CheckDefaults = { service: draft, server, trackFiles: context.trackFiles };
   return {
-    destination: destination(server.address, server.port, server.method ?? serviceMethod, server.weight, grouped, server),
+    destination: destination(server.address, server.port, server.method ?? serviceMethod, server.weight ?? draft.weight, grouped, server),
     checks: server.checkers.flatMap((checker): HealthCheck[] => finishChecks(checker, defaults)),
     inhibitOnFailure: inhibit, notifyUp: server.notifyUp, notifyDown: server.notifyDown, slowStart: false, loadMonitor: null, disabled: false,
     smtpAlert: server.smtpAlert ?? context.smtpAlert ?? true,
@@ -212,7 +222,7 @@ function finishServer(server: ServerDraft, draft: ServiceDraft, serviceMethod: M
 function sorryServer(draft: ServiceDraft, serviceMethod: Method, grouped: boolean): SorryServer | null {
   const { sorry } = draft;
   if (sorry === null) return null;
-  return { destination: destination(sorry.address, sorry.port, draft.sorryMethod ?? serviceMethod, 1, grouped, { upper: 0, lower: 0 }), inhibit: draft.sorryInhibit, mode: 'replace' };
+  return { destination: destination(sorry.address, sorry.port, sorry.method ?? serviceMethod, 1, grouped, { upper: 0, lower: 0 }), inhibit: sorry.inhibit, mode: 'replace' };
 }
 
 function destination(address: string, port: number, { method, tunnel }: Method, weight: number, grouped: boolean, { upper, lower }: { readonly upper: number; readonly lower: number }): Destination {

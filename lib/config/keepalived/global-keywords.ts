@@ -47,7 +47,7 @@ export function globalKeyword(globals: GlobalDraft, scripts: ScriptRules, source
   const fifoScript = script((found) => { globals.fifoScript = found; });
   const block: KeywordTable = {
     ...Object.fromEntries(GLOBAL_WORDS.map((name) => [name, {}])),
-    random_seed: { read: (line) => { const seed = values.integer(line, 1, 0, UINT32_MAX); if (seed !== null) source.seed(seed); } },
+    random_seed: { read: (line) => { const seed = values.unsigned(line, 1, 0, UINT32_MAX); if (seed !== null) source.seed(seed); } },
     notification_email: { items: (_line, items) => { globals.smtpTo.push(...items.flatMap(({ line }) => line.words)); } },
     notification_email_from: word((from) => { globals.smtpFrom = from; }),
     smtp_server: { read: (line) => {
@@ -76,7 +76,7 @@ export function globalKeyword(globals: GlobalDraft, scripts: ScriptRules, source
     rs_init_notifies: { read: () => { globals.rsInitNotifies = true; } },
     nftables_ipvs: { read: (line) => diagnostics.note(line.place, 'nftables_ipvs folds a group into one firewall mark', 'here each address of a group is a service of its own', 'nftables_ipvs') },
     vrrp_strict: { read: () => { globals.vrrpStrict = true; } },
-    vrrp_version: { read: (line) => { const version = values.integer(line, 1, 2, 3); if (version !== null) globals.vrrpVersion = version; } },
+    vrrp_version: { read: (line) => { const version = values.unsigned(line, 1, 2, 3); if (version !== null) globals.vrrpVersion = version; } },
     linkbeat_interfaces: { items: () => {} },
   };
   return { block };
@@ -89,7 +89,7 @@ function readTimeouts(line: ConfigLine, globals: GlobalDraft, values: Values, di
     const field = Object.hasOwn(fields, name) ? fields[name]! : null;
     if (field === null) diagnostics.warn(line.place, `unknown timeout "${name}"`, 'ignored', name, Object.keys(fields));
     else {
-      const seconds = values.integer(line, n + 1, 0, MOST_TIMEOUT_SEC);
+      const seconds = values.unsigned(line, n + 1, 0, MOST_TIMEOUT_SEC);
       if (seconds !== null) globals.timeouts[field] = seconds;
     }
   }
@@ -108,7 +108,7 @@ function readSyncDaemon(line: ConfigLine, globals: GlobalDraft, values: Values, 
     const word = line.words[n]!;
     if (Object.hasOwn(numbers, word)) {
       const [field, least, most] = numbers[word]!;
-      const value = values.integer(line, n + 1, least, most);
+      const value = values.unsigned(line, n + 1, least, most);
       if (value !== null) daemon[field] = value;
     } else if (word === 'group') daemon.group = line.words[n + 1] ?? '';
     // "inst NAME", or the instance's name alone: synchronisation that follows a VRRP instance.

@@ -24,7 +24,10 @@ interface ListFrame { readonly kind: 'list'; readonly lines: readonly string[]; 
 interface SequenceFrame { readonly kind: 'sequence'; readonly sequence: Sequence; readonly text: string; at: number }
 type Frame = FileFrame | ListFrame | SequenceFrame;
 
-interface Definition { readonly lines: readonly string[] }
+interface Definition { readonly lines: readonly string[]; readonly multiLine?: boolean }
+
+/** ${NAME}, ${NAME 1 2}, or $NAME before a blank, a comma, a closing parenthesis or the end. */
+const PARAMETER = /\$(?:\{([A-Za-z_][A-Za-z0-9_]*)( *|[ \d]*\d)\}|([A-Za-z_][A-Za-z0-9_]*)(?=[ \t,)]|$))/g;
 
 /** include and its strict forms: what must be there. */
 const INCLUDES: Readonly<Record<string, 'nothing' | 'something'>> = {
@@ -73,9 +76,8 @@ export class LineSource {
     for (;;) {
       const text = this.#waiting.shift() ?? this.#nextText();
       if (text === null) {
-        if (this.#depth !== 0) {
-          const missing = this.#depth > 0;
-          this.#diagnostics.warn(this.#place, `${Math.abs(this.#depth)} ${missing ? 'missing "}" or extra "{"' : 'missing "{" or extra "}"'} at the end of the file`, missing ? 'open blocks end here' : 'ignored');
+        if (this.#depth > 0) {
+          this.#diagnostics.warn(this.#place, `${this.#depth} missing "}" or extra "{" at the end of the file`, 'open blocks end here');
           this.#depth = 0;
         }
         return null;
@@ -83,7 +85,10 @@ export class LineSource {
       const found = words(text);
       if (found.length === 0) continue;
       if (found[0] === '{') this.#depth++;
-      else if (found[0] === '}') this.#depth--;
+      else if (found[0] === '}' && --this.#depth < 0) {
+        this.#diagnostics.warn(this.#place, 'extra "}"', 'ignored', '}');
+        this.#depth = 0;
+      }
       return { words: found, text, place: this.#place };
     }
   }
@@ -121,11 +126,11 @@ export class LineSource {
           this.#diagnostics.warn({ ...this.#place, text: '' }, `a line of ${line.length} characters`, 'ignored');
           continue;
         }
-        const { text, openQuote } = decomment(line);
+        // An empty line ends a multi-line definition; one with nothing but a comment does not.
+        if (this.#collecting && /^\r*$/.test(line)) return '';
+        const { text, openQuote } = decomment(line.replace(/\r+$/, ''));
         if (openQuote) this.#diagnostics.warn(this.#place, `unterminated quote in "${text}"`, 'the words from there on are lost', '"');
         if (text !== '') return text;
-        // An empty line ends a multi-line definition.
-        if (this.#collecting) return '';
       }
     }
   }
@@ -164,7 +169,7 @@ export class LineSource {
   }
 
   #define(text: string): boolean {
-    const [, name, value] = /^\$([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(.*)$/s.exec(text) ?? [];
+    const [, name, value] = /^\$([A-Za-z_][A-Za-z0-9_]*)=[ \t]*(.*)$/s.exec(text) ?? [];
     if (name === undefined || value === undefined) return false;
     if (!value.endsWith('\\')) {
       this.#definitions.set(name, { lines: [value] });
@@ -180,7 +185,7 @@ export class LineSource {
       if (content !== '') lines.push(content);
     }
     this.#collecting = false;
-    this.#definitions.set(name, { lines });
+    this.#definitions.set(name, { lines, multiLine: lines.length > 0 });
     return true;
   }
 
@@ -210,20 +215,22 @@ export class LineSource {
 
   /** The first known parameter of the text replaced; of a multi-line one the first line, the others wait. Null when there is none. */
   #replaceOne(text: string): string | null {
-    for (const match of text.matchAll(/\$(?:\{([A-Za-z_][A-Za-z0-9_]*)((?:[ \t]+-?\d+)*)[ \t]*\}|([A-Za-z_][A-Za-z0-9_]*))/g)) {
+    for (const match of text.matchAll(PARAMETER)) {
       const name = match[1] ?? match[3]!;
-      const definition = this.#definitions.get(name) ?? this.#builtIn(name, match[2] ?? '');
+      const parameters = match[2] ?? '';
+      const after = text.slice(match.index + match[0].length);
+      const own = this.#definitions.get(name);
+      // Only a function takes numbers, and a definition of several lines is one only at the end of a line.
+      if (own !== undefined && (/\d/.test(parameters) || (own.multiLine && after !== ''))) continue;
+      const definition = own ?? this.#builtIn(name, parameters);
       if (definition === null) continue;
       const before = text.slice(0, match.index);
-      const after = text.slice(match.index + match[0].length);
       if (definition.lines.length <= 1) return `${before}${definition.lines[0] ?? ''}${after}`;
       if (this.#stack.length >= MAX_DEPTH) {
         this.#diagnostics.warn(this.#place, `multi-line parameter ${name} contains itself`, 'ignored', name);
-        return `${before}${after}`;
+        return before;
       }
-      const last = definition.lines.length - 1;
-      const following = definition.lines.slice(1).map((line, n) => (n + 1 === last ? `${line}${after}` : line));
-      this.#stack.push({ kind: 'list', lines: following, at: 0 });
+      this.#stack.push({ kind: 'list', lines: definition.lines.slice(1), at: 0 });
       return `${before}${definition.lines[0]}`;
     }
     return null;
@@ -249,9 +256,9 @@ export class LineSource {
   /** Whether the line was an include. */
   #include(text: string): boolean {
     if (!text.startsWith('include')) return false;
-    const [keyword, pattern] = words(text);
-    if (keyword === undefined || !Object.hasOwn(INCLUDES, keyword)) return false;
-    if (pattern === undefined) {
+    const [, keyword, pattern] = /^(include[rmwba]?)\s[ \t]*(.*)$/s.exec(text) ?? /^(include[rmwba]?)()$/.exec(text) ?? [];
+    if (keyword === undefined || pattern === undefined) return false;
+    if (pattern === '') {
       this.#diagnostics.warn(this.#place, `${keyword} without a file name`, 'ignored', keyword);
       return true;
     }

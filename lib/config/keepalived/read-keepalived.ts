@@ -32,7 +32,7 @@ export function readKeepalived(path: string, host: ConfigHost): DesiredConfigura
   const globals = emptyGlobals();
   if (!source.opened) diagnostics.error({ file: path, line: 0 }, 'no such file, or not to be read', 'nothing is configured');
 
-  const reader = serviceReader({ diagnostics, values, groups, services }, (server) => checkerKeywords({ diagnostics, values, scripts, trackFiles, bfdInstances, server }));
+  const reader = serviceReader({ diagnostics, values, services }, (server) => checkerKeywords({ diagnostics, values, scripts, trackFiles, bfdInstances, server }));
   const trackFile = trackFileKeyword(trackFiles, diagnostics, values);
   const keep = (name: string): Keyword => ({
     itemsOptional: true,

@@ -1,10 +1,11 @@
 /** virtual_server and real_server blocks (check_parser.c). */
 import { NO_SCHEDULER, SCHEDULER_NAMES } from '../../schedulers/names.ts';
 import { SCHED_FLAG } from '../../model/virtual-service.ts';
-import type { Diagnostics } from '../diagnostics.ts';
-import { readAddress, readPort } from './addresses.ts';
+import type { Script } from '../../model/desired-configuration.ts';
+import type { Diagnostics, Place } from '../diagnostics.ts';
+import { readAbbreviatedAddress, readAddress, readPort } from './addresses.ts';
 import type { Keyword, KeywordTable } from './block-parser.ts';
-import { noTiming, type Group, type ServerDraft, type ServiceDraft } from './draft.ts';
+import { noTiming, type ServerDraft, type ServiceDraft } from './draft.ts';
 import type { ConfigLine } from './line-source.ts';
 import { readMethod } from './methods.ts';
 import { timingKeywords } from './timing-keywords.ts';
@@ -22,7 +23,6 @@ const FLAGS: Readonly<Record<string, readonly [scheduler: string | null, bit: nu
 export interface ServiceContext {
   readonly diagnostics: Diagnostics;
   readonly values: Values;
-  readonly groups: ReadonlyMap<string, Group>;
   readonly services: ServiceDraft[];
 }
 
@@ -32,11 +32,11 @@ export interface ServiceReader {
   server(): ServerDraft | null;
 }
 
-export function serviceReader({ diagnostics, values, groups, services }: ServiceContext, checkers: (server: () => ServerDraft | null) => KeywordTable): ServiceReader {
+export function serviceReader({ diagnostics, values, services }: ServiceContext, checkers: (server: () => ServerDraft | null) => KeywordTable): ServiceReader {
   let service = emptyService({ place: { file: '', line: 0 }, words: [], text: '' }, { kind: 'fwmark', fwmark: 0 });
   let server: ServerDraft | null = null;
-  const serviceTiming = timingKeywords(() => service, values);
-  const serverTiming = timingKeywords(() => server ?? noTiming(), values);
+  const serviceTiming = timingKeywords(() => service, values, 1);
+  const serverTiming = timingKeywords(() => server ?? noTiming(), values, 1);
   const onServer = (change: (server: ServerDraft) => void): void => {
     if (server !== null) change(server);
   };
@@ -46,28 +46,35 @@ export function serviceReader({ diagnostics, values, groups, services }: Service
     if (name !== NO_SCHEDULER && (SCHEDULER_NAMES as readonly string[]).includes(name)) service.scheduler = name;
     else diagnostics.warn(line.place, `unknown scheduler "${name}"`, 'ignored', name, SCHEDULER_NAMES);
   } };
-  const method: Keyword = { read: (line) => { service.method = readMethod(line, diagnostics) ?? service.method; } };
-  const serverMethod: Keyword = { read: (line) => onServer((one) => { one.method = readMethod(line, diagnostics) ?? one.method; }) };
+  const method: Keyword = { read: (line) => { service.method = readMethod(line, service.method, values, diagnostics); } };
+  const serverMethod: Keyword = { read: (line) => onServer((one) => { one.method = readMethod(line, one.method, values, diagnostics); }) };
   const flag: Keyword = { read: (line) => {
     const word = line.words[0]!;
     const [wanted, bit] = FLAGS[word]!;
-    if (wanted !== null && service.scheduler !== wanted) diagnostics.warn(line.place, `${word} is for scheduler ${wanted}${service.scheduler === null ? ', and none is set yet' : `, not ${service.scheduler}`}`, 'ignored', word);
-    else service.schedFlags |= bit;
+    if (wanted === null || service.scheduler === wanted) service.schedFlags |= bit;
+    // NB: keepalived is silent where another hashing scheduler than the flag's is set.
+    else diagnostics.add(service.scheduler === 'sh' || service.scheduler === 'mh' ? 'note' : 'warning', line.place, `${word} is for scheduler ${wanted}${service.scheduler === null ? ', and none is set yet' : `, not ${service.scheduler}`}`, 'ignored', word);
   } };
+  const script = (line: ConfigLine, before: Script | null): Script | null => {
+    const found = values.script(line);
+    if (found === null || before === null) return found ?? before;
+    diagnostics.warn(line.place, `${line.words[0]} stands there twice`, 'the second one is ignored', line.words[0]!);
+    return before;
+  };
   const threshold = (field: 'upper' | 'lower'): Keyword => ({ read: (line) => {
-    const value = values.integer(line, 1, 0, UINT32_MAX);
+    const value = values.unsigned(line, 1, 0, UINT32_MAX);
     if (value !== null) onServer((one) => { one[field] = value; });
   } });
 
   const serverBlock: KeywordTable = {
-    weight: { read: (line) => { const weight = values.integer(line, 1, 0, INT32_MAX); if (weight !== null) onServer((one) => { one.weight = weight; }); } },
-    lvs_method: serverMethod, lb_kind: serverMethod,
+    weight: { read: (line) => { const weight = values.unsigned(line, 1, 0, INT32_MAX); if (weight !== null) onServer((one) => { one.weight = weight; }); } },
+    lvs_method: serverMethod,
     uthreshold: threshold('upper'), lthreshold: threshold('lower'),
     inhibit_on_failure: { read: (line) => { const on = values.flag(line); if (on !== null) onServer((one) => { one.inhibit = on; }); } },
-    notify_up: { read: (line) => { const script = values.script(line); if (script !== null) onServer((one) => { one.notifyUp = script; }); } },
-    notify_down: { read: (line) => { const script = values.script(line); if (script !== null) onServer((one) => { one.notifyDown = script; }); } },
+    notify_up: { read: (line) => onServer((one) => { one.notifyUp = script(line, one.notifyUp); }) },
+    notify_down: { read: (line) => onServer((one) => { one.notifyDown = script(line, one.notifyDown); }) },
     smtp_alert: { read: (line) => { const on = values.flag(line); if (on !== null) onServer((one) => { one.smtpAlert = on; }); } },
-    virtualhost: { read: (line) => { const host = values.word(line); if (host !== null) onServer((one) => { one.virtualHost = host; }); } },
+    virtualhost: { read: (line) => { const host = values.optionalWord(line); if (host !== null) onServer((one) => { one.virtualHost = host; }); } },
     snmp_name: {}, ...serverTiming,
     ...checkers(() => server),
   };
@@ -80,31 +87,38 @@ export function serviceReader({ diagnostics, values, groups, services }: Service
       const word = values.word(line);
       const family = word === 'inet' ? 4 : word === 'inet6' ? 6 : null;
       if (family === null) { if (word !== null) diagnostics.warn(line.place, `ip_family "${word}" is neither inet nor inet6`, 'ignored', word, ['inet', 'inet6']); }
-      else if (service.target.kind === 'address' && service.family !== family) diagnostics.warn(line.place, `ip_family ${word} does not fit the address ${service.target.address}`, 'ignored', word);
-      else if (service.target.kind === 'group' && service.family !== null && service.family !== family) diagnostics.warn(line.place, `ip_family ${word} does not fit the addresses of the group`, 'ignored', word);
+      else if (service.family !== null && service.family !== family) diagnostics.warn(line.place, `ip_family ${word} does not fit ${service.target.kind === 'address' ? `the address ${service.target.address}` : 'what stands above it'}`, 'ignored', word);
       else service.family = family;
     } },
     lvs_sched: scheduler, lb_algo: scheduler, lvs_method: method, lb_kind: method,
-    hashed: {},
+    hashed: { read: (line) => {
+      if (service.scheduler !== 'sh' && service.scheduler !== 'mh') diagnostics.warn(line.place, 'hashed is for scheduler sh', 'ignored', 'hashed');
+    } },
     ...Object.fromEntries(Object.keys(FLAGS).map((name) => [name, flag])),
     ops: { read: () => { service.onePacket = true; } },
     persistence_engine: { read: (line) => {
       const engine = values.word(line);
-      if (engine === 'sip') service.persistenceEngine = engine;
-      else if (engine !== null) diagnostics.warn(line.place, `unknown persistence engine "${engine}"`, 'ignored', engine, ['sip']);
+      if (engine === null) return;
+      service.persistenceEngine = engine;
+      if (engine !== 'sip') diagnostics.note(line.place, `unknown persistence engine "${engine}"`, 'a service with persistence is refused with it', engine);
     } },
     persistence_timeout: { read: (line) => {
-      const seconds = line.words.length < 2 ? DEFAULT_PERSISTENCE_SEC : values.integer(line, 1, 1, MOST_PERSISTENCE_SEC, 'ignored: no persistence');
+      const seconds = line.words.length < 2 ? DEFAULT_PERSISTENCE_SEC : values.unsigned(line, 1, 1, MOST_PERSISTENCE_SEC, { effect: 'ignored: no persistence', lenient: false });
       if (seconds !== null) service.persistenceSec = seconds;
     } },
     persistence_granularity: { read: (line) => {
       const text = values.word(line);
       if (text === null) return;
-      const mask = readAddress(text);
-      const length = /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 128;
-      if (mask?.family === 4 && service.family !== 6) service.persistenceMask = mask.address;
-      else if (length && service.family !== 4) service.persistenceMask = text;
-      else diagnostics.warn(line.place, `persistence_granularity "${text}" is ${service.family === 6 ? 'no prefix length of 1-128' : 'no netmask'}`, 'ignored', text);
+      const family = service.family ?? (text.includes('.') ? 4 : 6);
+      const length = family === 6 ? values.unsigned(line, 1, 1, 128, { lenient: false }) : null;
+      const mask = family === 6 ? length === null ? null : String(length) : readAbbreviatedAddress(text);
+      if (mask === null) {
+        if (family === 4) diagnostics.warn(line.place, `persistence_granularity "${text}" is no netmask`, 'ignored', text);
+        return;
+      }
+      service.persistenceMask = mask;
+      service.family ??= family;
+      if (service.persistenceSec === 0) service.persistenceSec = DEFAULT_PERSISTENCE_SEC;
     } },
     protocol: { read: (line) => {
       const word = values.word(line);
@@ -116,32 +130,40 @@ export function serviceReader({ diagnostics, values, groups, services }: Service
     } },
     ha_suspend: { read: () => { service.haSuspend = true; } },
     smtp_alert: { read: (line) => { const on = values.flag(line); if (on !== null) service.smtpAlert = on; } },
-    virtualhost: { read: (line) => { const host = values.word(line); if (host !== null) service.virtualHost = host; } },
+    virtualhost: { read: (line) => { const host = values.optionalWord(line); if (host !== null) service.virtualHost = host; } },
     snmp_name: {},
     sorry_server: { read: (line) => {
       const target = readTarget(line, 1, 'sorry server');
-      if (target !== null) service.sorry = { ...target, place: line.place };
+      if (target !== null) service.sorry = { ...target, place: line.place, method: service.method, inhibit: false };
     } },
-    sorry_server_inhibit: { read: () => { service.sorryInhibit = true; } },
-    sorry_server_lvs_method: { read: (line) => { service.sorryMethod = readMethod(line, diagnostics) ?? service.sorryMethod; } },
-    inhibit_on_failure: { read: (line) => { const on = values.flag(line); if (on !== null) service.inhibit = on; } },
-    quorum: { read: (line) => { const quorum = values.integer(line, 1, 1, UINT32_MAX); if (quorum !== null) service.quorum = quorum; } },
-    hysteresis: { read: (line) => { const value = values.integer(line, 1, 0, UINT32_MAX); if (value !== null) service.hysteresis = value; } },
-    quorum_up: { read: (line) => { service.quorumUp = values.script(line) ?? service.quorumUp; } },
-    quorum_down: { read: (line) => { service.quorumDown = values.script(line) ?? service.quorumDown; } },
+    sorry_server_inhibit: { read: (line) => {
+      if (service.sorry !== null) service.sorry.inhibit = true;
+      else diagnostics.warn(line.place, 'sorry_server_inhibit before or without a sorry_server', 'ignored', 'sorry_server_inhibit');
+    } },
+    sorry_server_lvs_method: { read: (line) => {
+      if (service.sorry !== null) service.sorry.method = readMethod(line, service.sorry.method, values, diagnostics);
+      else diagnostics.warn(line.place, 'sorry_server_lvs_method before or without a sorry_server', 'ignored', 'sorry_server_lvs_method');
+    } },
+    // NB: of a service it takes no word; anything behind it is not looked at.
+    inhibit_on_failure: { read: () => { service.inhibit = true; } },
+    weight: { read: (line) => { const weight = values.unsigned(line, 1, 1, INT32_MAX); if (weight !== null) service.weight = weight; } },
+    quorum: { read: (line) => { service.quorum = values.unsigned(line, 1, 1, UINT32_MAX, { effect: 'quorum 1 is taken' }) ?? 1; } },
+    hysteresis: { read: (line) => { const value = values.unsigned(line, 1, 0, UINT32_MAX); if (value !== null) service.hysteresis = value; } },
+    quorum_up: { read: (line) => { service.quorumUp = script(line, service.quorumUp); } },
+    quorum_down: { read: (line) => { service.quorumDown = script(line, service.quorumDown); } },
     real_server: {
       read: (line) => {
         server = null;
         const target = readTarget(line, 1, 'real server');
         if (target === null) return false;
         server = {
-          ...noTiming(), ...target, filePort: target.port, place: line.place, weight: 1, method: null, inhibit: null, notifyUp: null, notifyDown: null, upper: 0, lower: 0, smtpAlert: null, virtualHost: null, checkers: [],
+          ...noTiming(), ...target, filePort: target.port, place: line.place, weight: null, method: service.method, inhibit: null, notifyUp: null, notifyDown: null, upper: 0, lower: 0, smtpAlert: null, virtualHost: null, checkers: [],
         };
         return undefined;
       },
       block: serverBlock,
-      close: () => {
-        if (server !== null) service.servers.push(server);
+      close: (_line, end) => {
+        if (server !== null && fits(server, 'real server', end)) service.servers.push(server);
         server = null;
       },
     },
@@ -156,42 +178,53 @@ export function serviceReader({ diagnostics, values, groups, services }: Service
       diagnostics.warn(line.place, `${what} "${line.words.slice(n, n + 2).join(' ')}" has no valid ${read === null ? 'address' : 'port'}`, 'left out', read === null ? text : line.words[n + 1]!);
       return null;
     }
-    const servicePort = service.target.kind === 'address' ? service.target.port : 0;
-    return { ...read, port: port === 0 ? servicePort : port };
+    return { ...read, port };
+  }
+
+  /** Only tunnels cross address families; the first party that is not tunnelled to says which one a service without one has. */
+  function fits({ address, family, method: used }: Pick<ServerDraft, 'address' | 'family' | 'method'>, what: string, end: Place): boolean {
+    if (used?.method === 'tunnel') return true;
+    service.family ??= family;
+    if (service.family === family) return true;
+    diagnostics.warn(end, `${what} ${address} is of another address family than the service`, 'left out: only tunnels cross families');
+    return false;
   }
 
   const keyword: Keyword = {
     read: (line) => {
-      const found = readService(line, { diagnostics, values, groups });
+      const found = readService(line, { diagnostics, values });
       if (found === null) return false;
       service = found;
       return undefined;
     },
     block: serviceBlock,
-    close: () => { services.push(service); },
+    close: (_line, end) => {
+      if (service.sorry !== null && !fits(service.sorry, 'sorry server', end)) service.sorry = null;
+      if (service.target.kind === 'fwmark') service.family ??= familyOfTunnels(service);
+      services.push(service);
+    },
   };
   return { keyword, server: () => server };
 }
 
-function readService(line: ConfigLine, { diagnostics, values, groups }: Pick<ServiceContext, 'diagnostics' | 'values' | 'groups'>): ServiceDraft | null {
+/** Of a mark whose parties are all tunnelled to: theirs, where they agree. */
+function familyOfTunnels({ sorry, servers }: ServiceDraft): 4 | 6 {
+  const families = new Set([...(sorry === null ? [] : [sorry.family]), ...servers.map(({ family }) => family)]);
+  return families.size === 1 && families.has(6) ? 6 : 4;
+}
+
+function readService(line: ConfigLine, { diagnostics, values }: Pick<ServiceContext, 'diagnostics' | 'values'>): ServiceDraft | null {
   const [, kind, argument] = line.words;
   if (kind === undefined || ((kind === 'fwmark' || kind === 'group') && argument === undefined)) {
     diagnostics.error(line.place, 'virtual_server without an address, fwmark or group', 'keepalived stops here; the block is skipped', 'virtual_server');
     return null;
   }
   if (kind === 'fwmark') {
-    const fwmark = values.integer(line, 2, 1, UINT32_MAX, 'the block is skipped');
+    const fwmark = values.unsigned(line, 2, 1, UINT32_MAX, { effect: 'the block is skipped' });
     return fwmark === null ? null : emptyService(line, { kind: 'fwmark', fwmark });
   }
-  if (kind === 'group') {
-    const group = groups.get(argument!);
-    if (group === undefined) {
-      diagnostics.warn(line.place, `no virtual_server_group "${argument}"`, 'the block is skipped', argument!, [...groups.keys()]);
-      return null;
-    }
-    const member = group.members.find((one) => one.kind === 'address');
-    return { ...emptyService(line, { kind: 'group', group: group.name }), family: member === undefined ? null : member.address.includes(':') ? 6 : 4 };
-  }
+  // The group may stand behind the services that use it.
+  if (kind === 'group') return emptyService(line, { kind: 'group', group: argument! });
   const read = readAddress(kind);
   const port = argument === undefined ? 0 : readPort(argument);
   if (read === null || port === null) {
@@ -204,7 +237,6 @@ function readService(line: ConfigLine, { diagnostics, values, groups }: Pick<Ser
 function emptyService({ place }: ConfigLine, target: ServiceDraft['target']): ServiceDraft {
   return {
     ...noTiming(), place, target, family: null, protocol: null, protocolPlace: null, scheduler: null, schedFlags: 0, method: null, persistenceSec: 0, persistenceMask: null, persistenceEngine: null,
-    onePacket: false, quorum: 1, hysteresis: 0, quorumUp: null, quorumDown: null, omega: false, haSuspend: false, inhibit: false, smtpAlert: null, virtualHost: null, sorry: null, sorryInhibit: false,
-    sorryMethod: null, servers: [],
+    onePacket: false, quorum: 1, hysteresis: 0, quorumUp: null, quorumDown: null, omega: false, haSuspend: false, inhibit: false, smtpAlert: null, virtualHost: null, sorry: null, weight: 1, servers: [],
   };
 }

@@ -23,7 +23,7 @@ export function decomment(line: string): { readonly text: string; readonly openQ
     } else if (!quoted && commentAt < 0 && (character === '!' || character === '#')) commentAt = at;
   }
   if (commentAt >= 0) text = text.slice(0, commentAt);
-  text = text.replace(/[ \t\r]+$/, '');
+  text = text.replace(/[ \t]+$/, '');
   return { text: continued ? `${text}\\` : text, openQuote: quoted };
 }
 
@@ -37,6 +37,17 @@ export function words(text: string): string[] {
   return found;
 }
 
+/** Of escapes that stand for another character than themselves. */
+const ESCAPES: Readonly<Record<string, string>> = { a: '\x07', b: '\b', E: '\x1b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
+
+/** What stands behind a backslash. */
+function unescaped(escape: string): string {
+  if (/^x[0-9a-f]+$/i.test(escape)) return String.fromCharCode(Number.parseInt(escape.slice(1), 16) & 0xff);
+  if (/^[0-7]+$/.test(escape)) return String.fromCharCode(Number.parseInt(escape, 8) & 0xff);
+  if (escape.length === 2) return String.fromCharCode(escape.charCodeAt(1) & 0x1f);
+  return ESCAPES[escape] ?? escape;
+}
+
 /** A script and its parameters, as the shell-like rules of keepalived split them (alloc_strvec_quoted_escaped). */
 export function commandWords(text: string): string[] {
   const found: string[] = [];
@@ -44,7 +55,11 @@ export function commandWords(text: string): string[] {
   let quote = '';
   for (let at = 0; at < text.length; at++) {
     const character = text[at]!;
-    if (character === '\\' && quote !== "'" && at + 1 < text.length) word = (word ?? '') + text[++at]!;
+    if (character === '\\' && at + 1 < text.length) {
+      const [escape = ''] = /^(?:x[0-9a-f]+|c.|[0-7]{1,3}|.)/is.exec(text.slice(at + 1))!;
+      word = (word ?? '') + unescaped(escape);
+      at += escape.length;
+    }
     else if (quote !== '') {
       if (character === quote) quote = '';
       else word = (word ?? '') + character;

@@ -2,6 +2,7 @@
 import type { Script } from '../../model/desired-configuration.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import type { ConfigLine } from './line-source.ts';
+import { readSeconds, readUnsigned, type ReadNumber } from './numbers.ts';
 import { commandWords } from './text.ts';
 
 export const UINT32_MAX = 4_294_967_295;
@@ -19,14 +20,22 @@ export class Values {
     this.#diagnostics = diagnostics;
   }
 
-  /** Word `n` as a whole number in a range. */
-  integer(line: ConfigLine, n: number, least: number, most: number, effect = 'ignored'): number | null {
-    return this.#number(line, n, /^\s*[-+]?(0x[0-9a-f]+|\d+)\s*$/i, least, most, effect);
+  /** Word `n` as a whole number of a range from 0 up; `lenient` takes one with rubbish behind it. */
+  unsigned(line: ConfigLine, n: number, least: number, most: number, { effect = 'ignored', lenient = true }: { readonly effect?: string; readonly lenient?: boolean } = {}): number | null {
+    return this.#number(line, n, readUnsigned, least, most, effect, lenient);
+  }
+
+  /** Word `n` as a whole number, also below 0. */
+  integer(line: ConfigLine, n: number, least: number, most: number): number | null {
+    return this.#number(line, n, (text) => {
+      const [, sign, digits] = /^\s*([-+]?)(\d+)\s*$/.exec(text) ?? [];
+      return digits === undefined ? { value: 0, problem: `"${text}" is not a number`, unusable: true } : { value: sign === '-' ? -Number(digits) : Number(digits), problem: '', unusable: false };
+    }, least, most, 'ignored', false);
   }
 
   /** Word `n` as seconds, fractions allowed. */
-  seconds(line: ConfigLine, n: number, least = 0, most = UINT32_MAX, effect = 'ignored'): number | null {
-    return this.#number(line, n, /^\s*[-+]?(\d+\.?\d*|\.\d+)\s*$/, least, most, effect);
+  seconds(line: ConfigLine, n: number, least = 0, most = TIME_MAX_SEC, effect = 'ignored'): number | null {
+    return this.#number(line, n, readSeconds, least, most, effect, true);
   }
 
   /** No word: true. A word that says neither: a remark and null. */
@@ -45,6 +54,13 @@ export class Values {
     return word ?? null;
   }
 
+  /** The word behind a keyword that goes without one, with a remark. */
+  optionalWord(line: ConfigLine): string | null {
+    const word = line.words[1];
+    if (word === undefined) this.#diagnostics.warn(line.place, `${line.words[0]} is missing its parameter`, 'ignored', line.words[0]!);
+    return word ?? null;
+  }
+
   /** "keyword script parameters" or "keyword "script parameters" [user [group]]". */
   script(line: ConfigLine): Script | null {
     const rest = line.text.slice(line.text.indexOf(line.words[0]!) + line.words[0]!.length).trim();
@@ -56,13 +72,13 @@ export class Values {
     return { command, ...(user === undefined ? {} : { user }), ...(group === undefined ? {} : { group }) };
   }
 
-  #number(line: ConfigLine, n: number, form: RegExp, least: number, most: number, effect: string): number | null {
+  #number(line: ConfigLine, n: number, read: (text: string) => ReadNumber, least: number, most: number, effect: string, lenient: boolean): number | null {
     const word = this.word(line, n);
     if (word === null) return null;
-    const value = form.test(word) ? Number(word) : Number.NaN;
-    if (Number.isNaN(value)) this.#diagnostics.warn(line.place, `${line.words[0]}: "${word}" is not a number`, effect, word);
-    else if (value < least || value > most) this.#diagnostics.warn(line.place, `${line.words[0]}: ${word} is outside [${least}, ${most}]`, effect, word);
-    else return value;
-    return null;
+    const { value, problem, unusable } = read(word);
+    const usable = !unusable && value >= least && value <= most && (problem === '' || lenient);
+    if (problem !== '') this.#diagnostics.warn(line.place, `${line.words[0]}: ${problem}`, usable ? `${value} is taken` : effect, word);
+    else if (!usable) this.#diagnostics.warn(line.place, `${line.words[0]}: ${word} is outside [${least}, ${most}]`, effect, word);
+    return usable ? value : null;
   }
 }

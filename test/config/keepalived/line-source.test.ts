@@ -28,19 +28,23 @@ t.test('braces become lines of their own', async (t) => t.same(text('a b { c "{"
 
 t.test('parameters are replaced late and in each other', async (t) => {
   t.same(text('$A=${B}x\n$B=1\nw $A ${A}y $C'), ['w|1x|1xy|$C']);
+  t.same(text('$B=1\n$D =2\nw 10.0.0.$B $B.5 $B,$B) ${B }', {}), ['$D|=2', 'w|10.0.0.1|$B.5|1,1)|1'], 'a name ends at a blank, a comma, a parenthesis or the line; nothing stands before =');
   t.same(text('$H=${_HASH}\n$H gone\n$H=\n$H here'), ['here']);
   t.same(text('w ${_PWD} ${_INSTANCE}', { instance: 'i' }), ['w|/etc|i']);
 });
 
-t.test('multi-line definitions keep what stands around them', async (t) => {
-  t.same(text('$V= \\\n a ${N} \\\n# comment \\\n b\n$N=5\nx $V y'), ['x|a|5', 'b|y']);
+t.test('a multi-line definition is one at the end of a line only', async (t) => {
+  t.same(text('$V= \\\n a ${N} \\\n# comment \\\n b\n$N=5\nx $V'), ['x|a|5', 'b']);
+  t.same(text('$V=a \\\n b\nx $V y\nx ${V} y'), ['x|$V|y', 'x|$', '{', 'V', '}', 'y']);
+  t.same(text('$V=a \\\n# a comment does not end it\n   \n b \\\n\nc $V'), ['c|a', 'b']);
 });
 
 t.test('sequences and lists are unrolled', async (t) => {
   t.same(text('$R=s ${I}\n~SEQ(I,1,3) $R'), ['s|1', 's|2', 's|3']);
-  t.same(text('~SEQ(I,0,2,4) ~SEQx(J,9,10) $I$J'), ['09', '0a', '29', '2a', '49', '4a']);
+  t.same(text('~SEQ(I,0,2,4) ~SEQx(J,9,10) ${I}$J'), ['09', '0a', '29', '2a', '49', '4a']);
   t.same(text('~LST({A,B},{1,x},{2,y}) ${A}${B}'), ['1x', '2y']);
   t.same(text('~SEQ(I,2) i${I}'), ['i1', 'i2']);
+  t.same(text('~SEQ(I,-2) i${I}\n~SEQ(I,010,011) o${I}\n~SEQ(I,3,1,1) no'), ['i-1', 'i-2', 'o8', 'o9']);
 });
 
 t.test('conditions are for the configuration id', async (t) => {
