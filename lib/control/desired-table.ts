@@ -34,12 +34,15 @@ export function desiredTable({ services }: Pick<DesiredConfiguration, 'services'
 function installed({ destinations, policy }: DesiredService, moment: Moment): { readonly destination: Destination; readonly replaces: boolean }[] {
   const wanted = destinations.filter(({ disabled }) => !disabled);
   const up = ({ startsUp, checks }: DesiredDestination): boolean => (moment === 'start' ? startsUp : !checks.some(({ check }) => check.kind === 'fixed' && !check.up));
-  const liveWeight = wanted.reduce((sum, one) => sum + (up(one) ? one.destination.weight : 0), 0);
+  const weightOf = ({ destination, startWeight }: DesiredDestination): number => (moment === 'start' ? startWeight ?? destination.weight : destination.weight);
+  const liveWeight = wanted.reduce((sum, one) => sum + (up(one) ? weightOf(one) : 0), 0);
   const { sorryServer, quorum, hysteresis } = policy;
-  const reached = policy.alpha ? liveWeight >= quorum + hysteresis : liveWeight > 0 && liveWeight >= quorum - hysteresis;
+  // NB: keepalived starts with the quorum down, whatever alpha says: it must be gained first.
+  const reached = moment === 'start' ? liveWeight >= quorum + hysteresis : liveWeight > 0 && liveWeight >= quorum - hysteresis;
   const sorryAlone = sorryServer !== null && !reached && sorryServer.mode === 'replace';
   const result = wanted.flatMap((one) => {
-    const { destination, inhibitOnFailure } = one;
+    const { inhibitOnFailure } = one;
+    const destination = { ...one.destination, weight: weightOf(one) };
     if (up(one) && !sorryAlone) return [{ destination, replaces: false }];
     return inhibitOnFailure || policy.onFailure === 'quiesce' ? [{ destination: { ...destination, weight: 0 }, replaces: false }] : [];
   });

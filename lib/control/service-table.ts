@@ -9,7 +9,7 @@ import type { MarkRule } from '../model/mark-rule.ts';
 import type { NetworkState } from '../model/network-state.ts';
 import { SYSCTLS, sysctlDefaults, type SysctlName, type SysctlValues } from '../model/sysctl.ts';
 import type { TableEdit, Timeouts } from '../model/table-edit.ts';
-import { serviceFamily, serviceKey, type ServiceId, type VirtualService } from '../model/virtual-service.ts';
+import { PERSISTENCE_ENGINES, serviceFamily, serviceKey, type ServiceId, type VirtualService } from '../model/virtual-service.ts';
 import { isSchedulerName } from '../schedulers/names.ts';
 import { parseAddress } from '../wire/address.ts';
 import { HostAddresses } from './address-kind.ts';
@@ -21,7 +21,6 @@ export const DEFAULT_TIMEOUTS: Timeouts = { tcp: 900, tcpFin: 120, udp: 300 };
 
 /** INT_MAX / HZ of the kernel: the longest timeout it takes, in seconds. */
 const MAX_TIMEOUT_SEC = Math.floor(0x7fffffff / 250);
-const PERSISTENCE_ENGINES = ['sip'];
 
 export interface ServiceTableOptions {
   /** Whether a scheduler exists here; all of ours unless said otherwise. */

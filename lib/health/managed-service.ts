@@ -5,6 +5,7 @@
  */
 import { destinationFor, type DesiredDestination, type DesiredService } from '../model/desired-configuration.ts';
 import { destinationKey, type Destination } from '../model/destination.ts';
+import type { ServiceId } from '../model/virtual-service.ts';
 import type { AdminState, CheckState, ServerState, ServiceHealth } from '../model/health-state.ts';
 import type { HealthCheck } from '../model/health-check.ts';
 import type { ProbeTarget } from './checker.ts';
@@ -82,7 +83,7 @@ export class ManagedService {
   decide(): PolicyDecision {
     const { policy } = this.desired;
     const { clock, adminOf } = this.#options;
-    return decide(policy, this.#quorumUp ?? !policy.alpha, this.servers.filter(({ desired }) => !desired.disabled).map((server) => ({
+    return decide(policy, this.#quorumUp, this.servers.filter(({ desired }) => !desired.disabled).map((server) => ({
       destination: server.desired.destination, up: server.up, weight: weightOf(server), inhibitOnFailure: server.desired.inhibitOnFailure,
       upForMs: server.upSinceMs === null ? null : clock.nowMs() - server.upSinceMs, admin: adminOf(server.key),
     })));
@@ -178,10 +179,11 @@ export class ManagedService {
   }
 
   #targetOf({ target }: HealthCheck, destination: Destination): ProbeTarget {
-    const { address, port } = destinationFor(this.desired.ids[0]!, destination);
+    const [id] = this.desired.ids as [ServiceId, ...ServiceId[]];
+    const { address, port } = destinationFor(id, destination);
     const { viaVip, ...rest } = target;
     void viaVip;
-    return { ...rest, address: target.address ?? address, port: target.port ?? port };
+    return { ...rest, address: target.address ?? address, port: target.port ?? (port === 0 && id.kind === 'address' ? id.port : port) };
   }
 
   #heard(server: ManagedServer, change: MonitorChange): void {

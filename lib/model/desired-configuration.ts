@@ -28,6 +28,8 @@ export interface DesiredDestination {
   readonly smtpAlert: boolean;
   /** What counts before any check has run. Down: absent, or at weight 0 (inhibitOnFailure, policy.onFailure). */
   readonly startsUp: boolean;
+  /** The weight before any check has run, where it is not the configured one (the number in a file adds to it). */
+  readonly startWeight?: number;
 }
 
 export interface SorryServer {
@@ -87,9 +89,12 @@ export interface DesiredConfiguration {
   readonly kept: readonly { readonly name: string; readonly file: string; readonly line: number; readonly body: unknown }[];
 }
 
-/** A destination as one of the service's ids has it: port 0 is the service's own port. */
+/**
+ * A destination as one of the service's ids has it: port 0 is the service's own port. Masqueraded to, it stays 0 in the table, as keepalived
+ * enters it; packets go to the service's port all the same.
+ */
 export function destinationFor(id: ServiceId, destination: Destination): Destination {
-  return destination.port === 0 && id.kind === 'address' && id.port !== 0 ? { ...destination, port: id.port } : destination;
+  return destination.port === 0 && destination.method !== 'masq' && id.kind === 'address' && id.port !== 0 ? { ...destination, port: id.port } : destination;
 }
 
 export const NO_GLOBALS: DesiredGlobals = {

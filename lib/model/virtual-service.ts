@@ -12,6 +12,9 @@ export type ServiceId =
 /** Scheduler flags, the three bits of IP_VS_SVC_F_SCHED1..3 shifted down; their names depend on the scheduler. */
 export const SCHED_FLAG = { flag1: 1, flag2: 2, flag3: 4 } as const;
 
+/** Persistence engines there are. */
+export const PERSISTENCE_ENGINES: readonly string[] = ['sip'];
+
 export interface VirtualService {
   readonly id: ServiceId;
   /** Registered scheduler name, or "none" (no destination is ever picked). */

@@ -7,9 +7,14 @@ export interface ReadAddress { readonly address: string; readonly family: 4 | 6 
 /** Members of one range line; more is a mistake. */
 const MAX_RANGE = 65_536;
 
-/** Canonical text of an address, or null. What a mask or a range would be is not looked at (inet_stosockaddr). */
+/** The address before what would be a mask or the end of a range, neither of which is looked at (inet_stosockaddr). */
+export function readHostPart(text: string): ReadAddress | null {
+  return readAddress(/^[^-/]*/.exec(text)![0]);
+}
+
+/** Canonical text of an address, or null. */
 export function readAddress(text: string): ReadAddress | null {
-  const parsed = parseAddress(/^[^-/]*/.exec(text)![0]);
+  const parsed = parseAddress(text);
   if (parsed === null) return null;
   const [w0, w1, w2, w3] = parsed.words;
   return { address: formatAddress(parsed.family, w0!, w1!, w2!, w3!), family: parsed.family };
@@ -36,7 +41,7 @@ export function readPort(text: string): number | null {
  */
 export function readRange(text: string): { readonly addresses: readonly string[]; readonly family: 4 | 6 } | null {
   const slash = text.indexOf('/');
-  const first = readAddress(text);
+  const first = readHostPart(text);
   if (first === null) return null;
   if (slash >= 0) return /^\d{1,3}$/.test(text.slice(slash + 1)) ? prefixRange(first, Number(text.slice(slash + 1))) : null;
   const dash = text.indexOf('-');

@@ -1,7 +1,7 @@
 /** The checkers of a real_server: their keywords and their own defaults (check_tcp.c, check_http.c, check_dns.c and so on). */
 import type { CheckKind } from '../../model/health-check.ts';
 import type { Diagnostics } from '../diagnostics.ts';
-import { readAddress } from './addresses.ts';
+import { readHostPart } from './addresses.ts';
 import type { Keyword, KeywordTable } from './block-parser.ts';
 import { noTiming, type CheckerDefaults, type CheckerDraft, type ServerDraft, type TrackFile } from './draft.ts';
 import type { ConfigLine } from './line-source.ts';
@@ -64,7 +64,7 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
   const common: KeywordTable = { alpha: timing.alpha!, retry: timing.retry!, delay_before_retry: timing.delay_before_retry!, warmup: timing.warmup!, delay_loop: timing.delay_loop!, log_all_failures: { read: (line) => { values.flag(line); } } };
   const address = (line: ConfigLine, set: (address: string) => void): void => {
     const text = values.word(line);
-    const read = text === null ? null : readAddress(text);
+    const read = text === null ? null : readHostPart(text);
     if (read !== null) set(read.address);
     else if (text !== null) diagnostics.warn(line.place, `${line.words[0]}: "${text}" is no address`, 'ignored', text);
   };

@@ -73,12 +73,22 @@ function finishKind(checker: CheckerDraft, { server, service, trackFiles }: Chec
   return { ...kind, urls, sni: checker.sni ? urls[0]?.virtualHost ?? null : null };
 }
 
-function fileFault(checker: CheckerDraft, { trackFiles }: CheckDefaults, host: ConfigHost): boolean {
+function fileFault(checker: CheckerDraft, defaults: CheckDefaults, host: ConfigHost): boolean {
+  const file = fileNumber(checker, defaults, host);
+  if (file === null) return false;
+  return file.weight === 0 ? file.status !== 0 : file.status * file.weight <= FAULT;
+}
+
+/** What a FILE_CHECK adds to the weight of its server from the start. */
+export function startWeightAdd(checker: CheckerDraft, defaults: CheckDefaults, host: ConfigHost): number {
+  const file = checker.kind.kind === 'file' ? fileNumber(checker, defaults, host) : null;
+  return file === null || file.weight === 0 || file.status * file.weight <= FAULT ? 0 : file.status * file.weight;
+}
+
+/** The number in the file (init_file's, where it is to be made), and the weight with its sense. */
+function fileNumber(checker: CheckerDraft, { trackFiles }: CheckDefaults, host: ConfigHost): { readonly status: number; readonly weight: number } | null {
   const file = trackFiles.get(checker.trackFile ?? '');
-  if (file === undefined) return false;
-  const status = Number.parseInt(host.readFile(file.path ?? '') ?? '', 10) || (file.initial ?? 0);
-  const weight = checker.weight ?? file.weight;
+  if (file === undefined) return null;
   const reverse = checker.weight === null ? file.reverse : checker.reverse;
-  if (weight === 0) return reverse ? status === 0 : status !== 0;
-  return status * weight * (reverse ? -1 : 1) <= FAULT;
+  return { status: Number.parseInt(host.readFile(file.path ?? '') ?? '', 10) || (file.initial ?? 0), weight: (checker.weight ?? file.weight) * (reverse ? -1 : 1) };
 }

@@ -4,11 +4,11 @@
 import { IPIP_TUNNEL, type Destination } from '../../model/destination.ts';
 import type { DesiredDestination, DesiredService, SorryServer } from '../../model/desired-configuration.ts';
 import type { HealthCheck } from '../../model/health-check.ts';
-import type { ServiceId, VirtualService } from '../../model/virtual-service.ts';
+import { PERSISTENCE_ENGINES, type ServiceId, type VirtualService } from '../../model/virtual-service.ts';
 import type { ConfigHost } from '../config-host.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import type { CheckerDraft, Group, GroupMark, Method, ServerDraft, ServiceDraft, SorryDraft, TrackFile } from './draft.ts';
-import { finishChecks, startsDown, type CheckDefaults } from './finish-checks.ts';
+import { finishChecks, startsDown, startWeightAdd, type CheckDefaults } from './finish-checks.ts';
 import { familiesOf } from './group-keyword.ts';
 import type { ScriptRules } from './scripts.ts';
 import { DEFAULT_PERSISTENCE_SEC } from './service-keywords.ts';
@@ -107,20 +107,33 @@ function finishService(draft: ServiceDraft, groupTurn: number, markFamilies: Map
   const usable = members.filter((member) => member.kind === 'address' || takesMark(member, family, markFamilies, name(), draft, diagnostics));
   const ids = serviceIds(draft, usable, family);
   if (ids.length === 0) return null;
+  if (draft.persistenceSec > 0 && draft.persistenceEngine !== null && !PERSISTENCE_ENGINES.includes(draft.persistenceEngine)) {
+    diagnostics.warn(place, `${name()}: no persistence engine "${draft.persistenceEngine}"`, 'the service is left out', draft.persistenceEngine, PERSISTENCE_ENGINES);
+    return null;
+  }
   const grouped = target.kind === 'group';
+  // NB: the services of a group do not get their persistence_granularity.
+  const noMask = family === 6 ? '128' : '255.255.255.255';
   const service: VirtualService = {
     id: ids[0]!, scheduler: draft.scheduler, schedFlags: draft.schedFlags, persistenceSec: draft.persistenceSec,
-    persistenceMask: draft.persistenceMask ?? (family === 6 ? '128' : '255.255.255.255'), persistenceEngine: draft.persistenceEngine, onePacket: draft.onePacket,
+    persistenceMask: grouped ? noMask : draft.persistenceMask ?? noMask, persistenceEngine: draft.persistenceSec === 0 ? null : draft.persistenceEngine, onePacket: draft.onePacket,
   };
   return {
     ids, service, name: name(),
-    destinations: kept.map((server) => finishServer(server, draft, method, grouped, context)),
+    destinations: kept.filter((server) => takenByKernel(server, name(), diagnostics)).map((server) => finishServer(server, draft, method, grouped, context)),
     policy: {
       quorum: draft.quorum, hysteresis: draft.hysteresis, quorumUp: draft.quorumUp, quorumDown: draft.quorumDown, sorryServer: sorryServer(draft, method, grouped),
       alpha: draft.alpha === true, omega: draft.omega, haSuspend: draft.haSuspend, smtpAlert: draft.smtpAlert ?? context.smtpAlert ?? false, panicThreshold: 0,
-      onFailure: draft.inhibit ? 'quiesce' : 'remove',
+      onFailure: 'remove',
     },
   };
+}
+
+/** keepalived counts a server that the kernel refuses as there: it stays part of the quorum's arithmetic, and is missing in the table. */
+function takenByKernel({ lower, upper, place, address }: ServerDraft, name: string, diagnostics: Diagnostics): boolean {
+  if (lower <= upper) return true;
+  diagnostics.note(place, `${name}: lthreshold ${lower} of ${address} is above its uthreshold ${upper}`, 'IPVS does not take the server', address);
+  return false;
 }
 
 /** As keepalived writes services in messages, FIFOs and scripts: "[10.0.0.1]:tcp:80", "FWM 3", "[GROUP]:0". */
@@ -154,7 +167,8 @@ function checkPorts(draft: ServiceDraft, servers: readonly ServerDraft[], member
   ];
   for (const { what, party } of parties) {
     const used = party.method ?? method;
-    if (party.port === 0 && target.kind === 'address') party.port = servicePort;
+    // NB: a sorry server that is masqueraded to keeps port 0.
+    if (party.port === 0 && target.kind === 'address' && (party !== sorry || used.method !== 'masq')) party.port = servicePort;
     if (used.method === 'masq' || party.port === servicePort) continue;
     const how = used.method === 'route' ? 'DR' : 'TUN';
     if (target.kind === 'group') {
@@ -186,7 +200,7 @@ function settleQuorum(draft: ServiceDraft, servers: readonly ServerDraft[], name
     draft.quorum = total;
   }
   if (draft.hysteresis < draft.quorum) return;
-  const least = draft.quorum === 0 ? UNSIGNED_MINUS_ONE : 0;
+  const least = draft.quorum === 0 ? UNSIGNED_MINUS_ONE : draft.quorum - 1;
   diagnostics.warn(draft.place, `${name}: hysteresis ${draft.hysteresis} is not below quorum ${draft.quorum}`, `hysteresis ${least} is taken`);
   draft.hysteresis = least;
 }
@@ -210,12 +224,15 @@ function serviceIds({ target, protocol, family }: ServiceDraft, members: Group['
 function finishServer(server: ServerDraft, draft: ServiceDraft, serviceMethod: Method, grouped: boolean, context: FinishContext): DesiredDestination {
   const inhibit = server.inhibit ?? draft.inhibit;
   const defaults: CheckDefaults = { service: draft, server, trackFiles: context.trackFiles };
+  const weight = server.weight ?? draft.weight;
+  const addedWeight = server.checkers.reduce((sum, checker) => sum + startWeightAdd(checker, defaults, context.host), 0);
   return {
-    destination: destination(server.address, server.port, server.method ?? serviceMethod, server.weight ?? draft.weight, grouped, server),
+    destination: destination(server.address, server.port, server.method ?? serviceMethod, weight, grouped, server),
     checks: server.checkers.flatMap((checker): HealthCheck[] => finishChecks(checker, defaults)),
     inhibitOnFailure: inhibit, notifyUp: server.notifyUp, notifyDown: server.notifyDown, slowStart: false, loadMonitor: null, disabled: false,
     smtpAlert: server.smtpAlert ?? context.smtpAlert ?? true,
     startsUp: !server.checkers.some((checker: CheckerDraft) => startsDown(checker, defaults, context.host)),
+    ...(addedWeight === 0 ? {} : { startWeight: Math.max(0, weight + addedWeight) }),
   };
 }
 

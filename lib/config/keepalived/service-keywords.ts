@@ -3,7 +3,7 @@ import { NO_SCHEDULER, SCHEDULER_NAMES } from '../../schedulers/names.ts';
 import { SCHED_FLAG } from '../../model/virtual-service.ts';
 import type { Script } from '../../model/desired-configuration.ts';
 import type { Diagnostics, Place } from '../diagnostics.ts';
-import { readAbbreviatedAddress, readAddress, readPort } from './addresses.ts';
+import { readAbbreviatedAddress, readHostPart, readPort } from './addresses.ts';
 import type { Keyword, KeywordTable } from './block-parser.ts';
 import { noTiming, type ServerDraft, type ServiceDraft } from './draft.ts';
 import type { ConfigLine } from './line-source.ts';
@@ -171,8 +171,9 @@ export function serviceReader({ diagnostics, values, services }: ServiceContext,
 
   /** "ADDRESS [PORT]" from word `n`. Port 0: the service's. */
   function readTarget(line: ConfigLine, n: number, what: string): { readonly address: string; readonly family: 4 | 6; readonly port: number } | null {
-    const text = line.words[n] ?? '';
-    const read = readAddress(text);
+    const text = values.word(line, n);
+    if (text === null) return null;
+    const read = readHostPart(text);
     const port = line.words[n + 1] === undefined ? 0 : readPort(line.words[n + 1]!);
     if (read === null || port === null) {
       diagnostics.warn(line.place, `${what} "${line.words.slice(n, n + 2).join(' ')}" has no valid ${read === null ? 'address' : 'port'}`, 'left out', read === null ? text : line.words[n + 1]!);
@@ -225,7 +226,7 @@ function readService(line: ConfigLine, { diagnostics, values }: Pick<ServiceCont
   }
   // The group may stand behind the services that use it.
   if (kind === 'group') return emptyService(line, { kind: 'group', group: argument! });
-  const read = readAddress(kind);
+  const read = readHostPart(kind);
   const port = argument === undefined ? 0 : readPort(argument);
   if (read === null || port === null) {
     diagnostics.warn(line.place, `virtual_server "${[kind, argument].filter(Boolean).join(' ')}" has no valid ${read === null ? 'address' : 'port'}`, 'the block is skipped', read === null ? kind : argument!);

@@ -41,7 +41,8 @@ function serverValues({ destination, checks, ...rest }: DesiredDestination, meth
 }
 
 function placeValues({ address, port, method, tunnel, weight, upperThreshold, lowerThreshold }: Destination, serviceMethod: ForwardingMethod): Values {
-  const text = port === 0 ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  // Without a port it is the service's; masqueraded to, port 0 is another thing to write down.
+  const text = port === 0 && method !== 'masq' ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   const plain = tunnel.type === 'ipip' && tunnel.port === 0 && tunnel.checksum === 'none';
   return { address: text, method: method === serviceMethod ? null : METHOD_WORDS[method], tunnel: plain ? null : trimmed({ ...tunnel }, TUNNEL), weight, upperThreshold, lowerThreshold };
 }
