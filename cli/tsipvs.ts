@@ -19,6 +19,7 @@ interface Subcommand {
 const SUBCOMMANDS: readonly Subcommand[] = [
   { name: 'replay', describe: 'Run a capture through the director: no root, no network', attach: async (parser) => parser.command((await import('./tsipvs/replay.ts')).replayCommand) },
   { name: 'trace', describe: 'Show why each packet went where it went, live', attach: async (parser) => parser.command((await import('./tsipvs/trace.ts')).traceCommand) },
+  { name: 'explain', describe: 'Where a client\'s next connection would go now, and why', attach: async (parser) => parser.command((await import('./tsipvs/explain.ts')).explainCommand) },
   { name: 'top', describe: 'Services, real servers, connections and rates, refreshing', attach: async (parser) => parser.command((await import('./tsipvs/top.ts')).topCommand) },
   {
     name: 'mark', describe: 'Rules that give packets a firewall mark', attach: async (parser) => parser.command((await import('./tsipvs/mark.ts')).markCommand),

@@ -30,6 +30,7 @@ import { chooseInterfaces } from './live-interfaces.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
 import { LvsError } from './model/errors.ts';
 import type { NetworkInterface, NetworkState } from './model/network-state.ts';
+import type { Answer, Asked, DataplaneQuestion } from './model/dataplane-question.ts';
 import type { ConnectionRecord, DataplaneStats } from './model/stats.ts';
 import type { TableEdit } from './model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from './model/trace-record.ts';
@@ -131,6 +132,10 @@ export class LivePlane implements DataplaneLink {
 
   connections(): Promise<readonly ConnectionRecord[]> {
     return this.#running.connections();
+  }
+
+  ask<Q extends DataplaneQuestion>(question: Q, asked: Asked<Q>): Promise<Answer<Q>> {
+    return this.#running.ask(question, asked);
   }
 
   trace(filter: TraceFilter | null): Promise<void> {

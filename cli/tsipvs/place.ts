@@ -10,7 +10,7 @@ export interface Place { readonly id: ServiceId; readonly address: string; reado
 export const SERVICE_HELP = '[tcp:|udp:|sctp:]ADDRESS:PORT, or fwmark:N';
 export const SERVER_HELP = 'ADDRESS[:PORT]; without a port the service\'s';
 
-type Wanted = { readonly fwmark: number } | { readonly protocol: Protocol | null; readonly address: string; readonly port: number };
+export type Wanted = { readonly fwmark: number } | { readonly protocol: Protocol | null; readonly address: string; readonly port: number };
 
 /** The service as the director has it, and the server's address and port. */
 export async function findPlace(client: Pick<ApiClient, 'call'>, service: string, server: string): Promise<Place> {
@@ -19,7 +19,7 @@ export async function findPlace(client: Pick<ApiClient, 'call'>, service: string
   return { id, address, port: port ?? (id.kind === 'address' ? id.port : 0) };
 }
 
-async function findService(client: Pick<ApiClient, 'call'>, text: string): Promise<ServiceId> {
+export async function findService(client: Pick<ApiClient, 'call'>, text: string): Promise<ServiceId> {
   const wanted = parseService(text);
   const [{ services }, { services: managed }] = await Promise.all([client.call('list', {}), client.call('health', {})]);
   const ids = [...services.map(({ service }) => service.id), ...managed.flatMap((one) => one.ids)];
@@ -30,7 +30,7 @@ async function findService(client: Pick<ApiClient, 'call'>, text: string): Promi
   return id;
 }
 
-function parseService(text: string): Wanted {
+export function parseService(text: string): Wanted {
   const mark = /^(?:fwmark|fwm):(\d{1,10})$/i.exec(text);
   if (mark !== null) return { fwmark: Number(mark[1]) };
   const [, protocol = null, rest = text] = /^(tcp|udp|sctp):(.*)$/i.exec(text) ?? [];
@@ -39,7 +39,7 @@ function parseService(text: string): Wanted {
   return { protocol: protocol === null ? null : protocol.toLowerCase() as Protocol, address, port };
 }
 
-function parseServer(text: string): { address: string; port: number | null } {
+export function parseServer(text: string): { address: string; port: number | null } {
   const match = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([\d.]+)(?::(\d{1,5}))?$/.exec(text) ?? /^([0-9a-f:.]+)()$/i.exec(text);
   const parsed = match === null ? null : parseAddress(match[1]!);
   const port = match?.[2] === undefined || match[2] === '' ? null : Number(match[2]);

@@ -7,6 +7,7 @@ import type { ControlCommand } from '../model/control-command.ts';
 import type { DataplaneLink } from '../model/dataplane-link.ts';
 import { destinationKey } from '../model/destination.ts';
 import { LvsError } from '../model/errors.ts';
+import type { Explanation, FlowQuestion } from '../model/explanation.ts';
 import { ZERO_STATS, type DestinationStats, type ServiceStats } from '../model/stats.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceRecord } from '../model/trace-record.ts';
@@ -29,6 +30,7 @@ const NO_SESSION: ApiSession = { event() {}, onClose() {} };
 export class Controller implements ApiCaller {
   readonly #table: ServiceTable;
   readonly #link: DataplaneLink;
+  readonly #info: () => DaemonInfo;
   readonly #handlers: ApiHandlers;
   #health: HealthApi | null = null;
   #tracer: { readonly session: ApiSession; left: number } | null = null;
@@ -36,6 +38,7 @@ export class Controller implements ApiCaller {
   constructor({ table, link, info }: ControllerOptions) {
     this.#table = table;
     this.#link = link;
+    this.#info = info;
     link.onTrace((record) => this.#traced(record));
     this.#handlers = {
       info: async () => info(),
@@ -47,6 +50,7 @@ export class Controller implements ApiCaller {
       sysctls: async () => table.sysctls,
       marks: async () => ({ rules: table.marks }),
       stats: () => link.stats(),
+      explain: ({ question }) => this.#explain(question),
       trace: ({ filter }, session) => this.#trace(filter, session),
       health: async () => this.#theHealth().report(),
       events: async (_params, session) => {
@@ -106,6 +110,14 @@ export class Controller implements ApiCaller {
     if (id !== undefined && configured.length === 0) throw new LvsError('NoSuchService', `no service ${serviceKey(id)}`);
     const running = new Map((await this.#link.stats()).services.map((service) => [service.key, service]));
     return { services: configured.map((service) => joined(service, running.get(serviceKey(service.service.id)))) };
+  }
+
+  async #explain(question: FlowQuestion): Promise<Explanation> {
+    const { client, virtual, interface: name } = question;
+    if (client.includes(':') !== virtual.includes(':')) throw new LvsError('BadRequest', `${client} and ${virtual} are addresses of different families`);
+    const { interfaces } = this.#info();
+    if (name !== undefined && interfaces.length > 0 && !interfaces.includes(name)) throw new LvsError('BadRequest', `the director has no interface ${name}: it has ${interfaces.join(', ')}`);
+    return this.#link.ask('explain', question);
   }
 
   async #trace(filter: ApiMethods['trace'][0]['filter'], session: ApiSession): Promise<{ started: true }> {

@@ -5,6 +5,7 @@
  */
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { DataplaneLink } from '../model/dataplane-link.ts';
+import type { Answer, Asked, DataplaneQuestion } from '../model/dataplane-question.ts';
 import { LvsError } from '../model/errors.ts';
 import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
 import type { TableEdit } from '../model/table-edit.ts';
@@ -99,6 +100,10 @@ export class WorkerLink implements DataplaneLink {
     return (await this.#ask({ op: 'connections' })) as readonly ConnectionRecord[];
   }
 
+  async ask<Q extends DataplaneQuestion>(question: Q, asked: Asked<Q>): Promise<Answer<Q>> {
+    return ((await this.#ask({ op: 'ask', question, asked })) as Extract<WorkerReport, { kind: 'answer' }>).answer as Answer<Q>;
+  }
+
   async trace(filter: TraceFilter | null): Promise<void> {
     await this.#ask({ op: 'trace', filter });
   }
@@ -163,6 +168,7 @@ export class WorkerLink implements DataplaneLink {
         return;
       case 'done':
       case 'stats':
+      case 'answer':
         this.#take(report.id)?.resolve(report);
     }
   }

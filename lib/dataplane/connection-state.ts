@@ -55,8 +55,20 @@ function enterState(core: CoreContext, conn: number, next: number, active: boole
     flags ^= at.CONN_INACTIVE;
   }
   words[base + at.STATE] = (flags & ~at.STATE_MASK) | next;
-  if (core.trace !== null) core.trace.step('state', `${STATE_NAMES[words[base + at.KEY]! & 0xff]?.[next] ?? next}, ${active ? 'active' : 'inactive'}`);
+  if (core.trace !== null) core.trace.step('state', stateDetail(core, words[base + at.KEY]! & 0xff, next));
   if (established) assureTemplate(core, conn);
+}
+
+/** The state after `p`, which comes from the client, in `state`; -1 when SCTP stays as it is. */
+export function nextState(core: CoreContext, p: Packet, direction: number, state: number): number {
+  if (p.protocol === IPPROTO.tcp) return tcpNextState(core.defence.tcpTable, direction, p.tcpFlags, state);
+  return p.protocol === IPPROTO.udp ? state : sctpNextState(p.memory, p.l4Off, p.l3End, direction, state);
+}
+
+/** "SYN_RECV, inactive". */
+export function stateDetail(core: CoreContext, protocol: number, state: number): string {
+  const active = protocol === IPPROTO.tcp ? tcpActive(state) : sctpActive(state);
+  return `${STATE_NAMES[protocol]?.[state] ?? state}, ${active ? 'active' : 'inactive'}${protocol === IPPROTO.tcp && core.defence.secureTcp ? ', by the table of secure_tcp' : ''}`;
 }
 
 /** A template that led to an established connection is kept even when drop_entry empties the table (ip_vs_control_assure_ct). */

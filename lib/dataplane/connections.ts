@@ -67,6 +67,11 @@ export class Connections {
     this.#destinations = destinations;
   }
 
+  /** The number that the nth (from 0) connection made from now on will have, or -1: the table is full by then. */
+  upcoming(nth: number): number {
+    return this.#pool.upcoming(nth);
+  }
+
   get count(): number {
     return this.#pool.used;
   }

@@ -4,6 +4,8 @@
  */
 import type { FrameBurst, FrameSink } from '../wire/frame.ts';
 import { DROP_REASONS } from '../model/drop-reason.ts';
+import type { Answer, Asked, DataplaneQuestion } from '../model/dataplane-question.ts';
+import type { Explanation, FlowQuestion } from '../model/explanation.ts';
 import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
 import { sysctlDefaults } from '../model/sysctl.ts';
 import type { TableEdit } from '../model/table-edit.ts';
@@ -11,17 +13,20 @@ import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
 import type { Allocate } from '../structures/memory.ts';
 import { RewindableRandom } from '../structures/rewindable-random.ts';
 import type { SchedulerEnvironment, SchedulerFactory } from '../schedulers/scheduler.ts';
+import { peek } from '../schedulers/peek.ts';
 import { Walk } from './burst.ts';
 import { connectionRecord } from './connection-records.ts';
 import { Connections } from './connections.ts';
 import type { CoreContext } from './core-context.ts';
-import { Decision } from './decision.ts';
+import { Decision, type Chooser } from './decision.ts';
 import { Defence, DEFENCE_EVERY_MS } from './defence.ts';
 import { applyEdit } from './edits.ts';
 import { Counters, ESTIMATE_EVERY_MS } from './estimator.ts';
 import { publish } from './fast-state.ts';
+import { arrivalInterface, foresee } from './explain.ts';
 import { Flow } from './flow.ts';
 import { Fragments } from './fragments.ts';
+import { firstPacket } from './first-packet.ts';
 import { answerReassemblyTimeout } from './icmp-answer.ts';
 import { FtpHelper } from './ftp.ts';
 import { IcmpLimit } from './icmp-limit.ts';
@@ -189,6 +194,40 @@ export class Dataplane {
     publish(this.#core);
     this.#env.explain = trace === null ? null : (line) => trace.step('schedule', line);
   }
+
+  /** Answer what control asks; see model/dataplane-question.ts. */
+  ask<Q extends DataplaneQuestion>(question: Q, asked: Asked<Q>, nowMs: number): Answer<Q> {
+    return this.#answers[question](asked, nowMs);
+  }
+
+  readonly #answers: { readonly [Q in DataplaneQuestion]: (asked: Asked<Q>, nowMs: number) => Answer<Q> } = {
+    explain: (asked, nowMs) => this.explain(asked, nowMs),
+  };
+
+  /** What would become of this flow's first packet now. Nothing changes by being asked. */
+  explain(question: FlowQuestion, nowMs: number): Explanation {
+    const core = this.#core;
+    core.nowMs = this.network.nowMs = nowMs;
+    core.connections.expire(nowMs, this.#timersPerAdvance);
+    const interfaceIdx = arrivalInterface(core, question);
+    const p = firstPacket(question, interfaceIdx);
+    let record!: TraceRecord;
+    const trace = new Trace({}, (done) => { record = done; });
+    const live = { trace: core.trace, explain: this.#env.explain };
+    core.trace = trace;
+    this.#env.explain = (line) => trace.step('schedule', line);
+    trace.begin(p);
+    const { verdict, reason, ...answer } = foresee(core, p, question.mark, this.#onlyLooking);
+    trace.end(verdict, nowMs, this.network.interfaceAt(interfaceIdx)?.name ?? 'local', reason);
+    core.trace = live.trace;
+    this.#env.explain = live.explain;
+    return { record, ...answer };
+  }
+
+  readonly #onlyLooking: Chooser = {
+    pick: (service, flow) => peek(service.scheduler, service, flow, this.#rewindable),
+    dropsPacket: () => this.#core.defence.willDropPacket,
+  };
 
   readonly #onFragmentTimeout: Parameters<Fragments['expire']>[1] = (memory, l3Off, l3End, interfaceIdx) => {
     const p = new Packet();

@@ -1,5 +1,6 @@
 /** The data plane in the same thread: replay, tests, the laboratory, and a daemon without devices. The clock is passed in. */
 import type { DataplaneLink } from '../model/dataplane-link.ts';
+import type { Answer, Asked, DataplaneQuestion } from '../model/dataplane-question.ts';
 import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
@@ -36,6 +37,11 @@ export class InProcessLink implements DataplaneLink {
     const records: ConnectionRecord[] = [];
     for (let cursor = 0; cursor >= 0;) cursor = this.#dataplane.connections(cursor, SLICE, records, this.#nowMs());
     return records;
+  }
+
+  async ask<Q extends DataplaneQuestion>(question: Q, asked: Asked<Q>): Promise<Answer<Q>> {
+    this.#advance();
+    return this.#dataplane.ask(question, asked, this.#nowMs());
   }
 
   async trace(filter: TraceFilter | null): Promise<void> {

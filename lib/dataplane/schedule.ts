@@ -22,6 +22,8 @@ import { DROP as DROPPED, PASS, type Verdict } from './verdict.ts';
 
 const FTP_PORT = 21;
 const FTP_DATA_PORT = 20;
+/** What the trace says then. */
+export const TABLE_FULL_DETAIL = 'the connection table is full';
 const RAW_FTP_DATA_PORT = swap16(FTP_DATA_PORT);
 
 /** What a schedule function returns in place of a connection: a verdict, as a negative number. */
@@ -127,19 +129,19 @@ function carryOut(core: CoreContext, p: Packet, decision: Decision): number {
   if (decision.outcome === CONNECT) {
     const destination = decision.destination as DestinationEntry;
     const template = decision.makesTemplate ? createTemplate(core, service, decision) : decision.template;
-    if (decision.makesTemplate && template < 0) return drop(core, DROP.tableFull);
+    if (decision.makesTemplate && template < 0) return full(core);
     const conn = connections.create(flow, destination, decision.rawPort, onePacketFlag(service, flow), core.nowMs);
     if (template >= 0) {
       if (conn >= 0) connections.setControl(conn, template);
       connections.touch(template, core.nowMs);
     }
-    if (conn < 0) return drop(core, DROP.tableFull);
+    if (conn < 0) return full(core);
     countConnection(core, service, destination);
     return conn;
   }
   if (decision.outcome === BYPASS) {
     const conn = connections.create(flow, null, 0, onePacketFlag(service, flow), core.nowMs);
-    return conn < 0 ? drop(core, DROP.tableFull) : conn;
+    return conn < 0 ? full(core) : conn;
   }
   if (decision.outcome === ANSWER_UNREACHABLE) {
     if (!flow.quoted) answerPortUnreachable(p, core);
@@ -205,6 +207,11 @@ function isFarUnicast(core: CoreContext, p: Packet): boolean {
 
 function onePacketFlag(service: ServiceEntry, flow: Flow): number {
   return service.onePacket && flow.protocol === IPPROTO.udp ? at.CONN_ONE_PACKET : 0;
+}
+
+function full(core: CoreContext): number {
+  core.trace?.step('create', TABLE_FULL_DETAIL);
+  return drop(core, DROP.tableFull);
 }
 
 function drop(core: CoreContext, reason: number): number {

@@ -2,6 +2,7 @@
  * Answers the control thread inside the data-plane thread, between two rounds of the loop. A connection dump is answered in slices,
  * one a round, so that a million entries never stop packets for longer than one slice takes.
  */
+import type { Answer, Asked, DataplaneQuestion } from '../model/dataplane-question.ts';
 import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
@@ -15,6 +16,7 @@ export interface RequestCore {
   edit(edit: TableEdit, nowMs: number): void;
   stats(): DataplaneStats;
   connections(cursor: number, limit: number, out: ConnectionRecord[], nowMs: number): number;
+  ask<Q extends DataplaneQuestion>(question: Q, asked: Asked<Q>, nowMs: number): Answer<Q>;
   trace(filter: TraceFilter | null, listener: ((record: TraceRecord) => void) | null): void;
 }
 
@@ -59,6 +61,9 @@ export class WorkerRequests {
           return;
         case 'connections':
           this.#dumps.push({ id: request.id, cursor: 0 });
+          return;
+        case 'ask':
+          report({ kind: 'answer', id: request.id, answer: this.#core.ask(request.question, request.asked, this.#environment.nowMs()) });
           return;
         case 'trace':
           this.#core.trace(request.filter, request.filter === null ? null : (record) => report({ kind: 'trace', record }));

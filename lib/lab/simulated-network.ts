@@ -77,6 +77,7 @@ export class SimulatedNetwork {
         for (let cursor = 0; cursor >= 0;) cursor = dataplane.connections(cursor, 1024, records, this.#nowMs);
         return records;
       },
+      ask: async (question, asked) => dataplane.ask(question, asked, this.#nowMs),
       trace: async (filter) => dataplane.trace(filter, filter === null ? null : (record) => this.#onTrace(record)),
       onTrace: (listener) => { this.#onTrace = listener; },
       close: async () => { /* nothing is open */ },

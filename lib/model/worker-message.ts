@@ -4,6 +4,7 @@
  * worker sees a new one by one atomic load a round instead of a system call.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { Answer, Asked, DataplaneQuestion } from './dataplane-question.ts';
 import type { LvsErrorCode } from './errors.ts';
 import type { ConnectionRecord, DataplaneStats } from './stats.ts';
 import type { TableEdit } from './table-edit.ts';
@@ -41,6 +42,7 @@ export type WorkerRequest =
   | { readonly id: number; readonly op: 'narrow' }
   | { readonly id: number; readonly op: 'stats' }
   | { readonly id: number; readonly op: 'connections' }
+  | { readonly id: number; readonly op: 'ask'; readonly question: DataplaneQuestion; readonly asked: Asked<DataplaneQuestion> }
   | { readonly id: number; readonly op: 'trace'; readonly filter: TraceFilter | null }
   | { readonly id: number; readonly op: 'close' };
 
@@ -54,6 +56,7 @@ export type WorkerReport =
   | { readonly kind: 'failed'; readonly id: number; readonly message: string }
   | { readonly kind: 'stats'; readonly id: number; readonly stats: DataplaneStats; readonly devices: readonly DeviceReport[] }
   | { readonly kind: 'connections'; readonly id: number; readonly records: readonly ConnectionRecord[]; readonly last: boolean }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer<DataplaneQuestion> }
   | { readonly kind: 'trace'; readonly record: TraceRecord }
   /** A next hop without known MAC address: control asks the kernel. */
   | { readonly kind: 'resolve'; readonly interfaceIdx: number; readonly address: string }

@@ -26,6 +26,13 @@ export class IndexPool {
     return this.#fresh < this.capacity ? this.#fresh++ : -1;
   }
 
+  /** What the nth take() from now on will give, 0 for the next. */
+  upcoming(nth: number): number {
+    if (nth < this.#freeCount) return this.#free[this.#freeCount - 1 - nth] as number;
+    const fresh = this.#fresh + nth - this.#freeCount;
+    return fresh < this.capacity ? fresh : -1;
+  }
+
   /** Give `index` back; it must have been taken. */
   release(index: number): void {
     this.#free[this.#freeCount++] = index;

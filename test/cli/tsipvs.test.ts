@@ -63,6 +63,8 @@ t.test('with a director', async (t) => {
   t.same(await tsipvs(socket, ['mark', 'add', '-d', 'x', '--set-mark', '1']), { status: 1, stdout: '', stderr: 'tsipvs: mark rule: -d x is not an address or prefix\n' });
   t.same(JSON.parse((await tsipvs(socket, ['mark', 'list', '--json'])).stdout), [{ family: 6, protocol: 17, mark: 2 }]);
 
+  const explained = await tsipvs(socket, ['explain', '--service', '192.0.2.10:80', '--client', '203.0.113.7:40001', '--json']);
+  t.match(JSON.parse(explained.stdout), { decidedBy: 'scheduler', destination: { address: '10.1.0.1', port: 80 } });
   const traced = await tsipvs(socket, ['trace', '--count', '3', '--json']);
   t.same(traced.stdout.trim().split('\n').map((line) => JSON.parse(line) as unknown), [RECORD, RECORD, RECORD]);
   t.equal(traced.status, 0);

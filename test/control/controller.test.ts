@@ -87,6 +87,15 @@ t.test('settings are told', async (t) => {
   t.match(await controller.call('info', {}), { connTabSize: 4096 });
 });
 
+t.test('a flow that is asked about goes to the data plane, unless it cannot be', async (t) => {
+  const { link, controller } = director();
+  const question = { protocol: 'tcp', client: '203.0.113.7', clientPort: 1, virtual: '192.0.2.10', virtualPort: 80 } as const;
+  link.answers = { explain: { decidedBy: 'scheduler' } };
+  t.match(await controller.call('explain', { question }), { decidedBy: 'scheduler' });
+  t.same(link.asked, [['explain', question]]);
+  await t.rejects(controller.call('explain', { question: { ...question, client: '2001:db8::7' } }), { code: 'BadRequest', message: '2001:db8::7 and 192.0.2.10 are addresses of different families' });
+});
+
 t.test('a trace runs for one caller at a time and ends with it', async (t) => {
   const { link, controller } = director();
   const first = caller();

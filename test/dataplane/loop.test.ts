@@ -100,7 +100,7 @@ t.test('a dump is answered in slices, one a round, and ends with the last', asyn
   const cursors: number[] = [];
   const requests = new WorkerRequests(
     {
-      edit: () => { throw new Error('no such service'); }, stats: () => ({ bursts: 9 }) as DataplaneStats, trace: () => {},
+      edit: () => { throw new Error('no such service'); }, stats: () => ({ bursts: 9 }) as DataplaneStats, trace: () => {}, ask: () => { throw new Error('not asked'); },
       connections: (cursor, limit, out) => {
         cursors.push(cursor);
         out.push(record);

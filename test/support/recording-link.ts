@@ -1,4 +1,5 @@
 /** A data plane that only writes down what control asks of it. `hold()` makes it slow, to see who waits for its acknowledgement. */
+import type { Answer, Asked, DataplaneQuestion } from '../../lib/model/dataplane-question.ts';
 import type { DataplaneLink } from '../../lib/model/dataplane-link.ts';
 import { type ConnectionRecord, type DataplaneStats, type ServiceStats, ZERO_STATS } from '../../lib/model/stats.ts';
 import type { TableEdit } from '../../lib/model/table-edit.ts';
@@ -12,6 +13,9 @@ export class RecordingLink implements DataplaneLink {
   services: readonly ServiceStats[] = [];
   records: readonly ConnectionRecord[] = [];
   emit: (record: TraceRecord) => void = () => {};
+  readonly asked: [DataplaneQuestion, unknown][] = [];
+  /** What ask() answers. */
+  answers: Partial<Record<DataplaneQuestion, unknown>> = {};
   #gate: Promise<void> = Promise.resolve();
 
   async apply(edits: readonly TableEdit[]): Promise<void> {
@@ -29,6 +33,11 @@ export class RecordingLink implements DataplaneLink {
 
   async connections(): Promise<readonly ConnectionRecord[]> {
     return this.records;
+  }
+
+  async ask<Q extends DataplaneQuestion>(question: Q, asked: Asked<Q>): Promise<Answer<Q>> {
+    this.asked.push([question, asked]);
+    return this.answers[question] as Answer<Q>;
   }
 
   async trace(filter: TraceFilter | null): Promise<void> {

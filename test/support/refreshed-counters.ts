@@ -4,6 +4,7 @@
  * director did not show yet. Active and inactive connections are live there too. The phase is that of the recorder, which sets every case up alike.
  */
 import type { DataplaneLink } from '../../lib/model/dataplane-link.ts';
+import type { Answer, Asked, DataplaneQuestion } from '../../lib/model/dataplane-question.ts';
 import { type ConnectionRecord, type DataplaneStats, type Stats, ZERO_STATS } from '../../lib/model/stats.ts';
 import type { TableEdit } from '../../lib/model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../../lib/model/trace-record.ts';
@@ -52,6 +53,7 @@ export class RefreshedCounters implements DataplaneLink {
   }
 
   connections(): Promise<readonly ConnectionRecord[]> { return this.#inner.connections(); }
+  ask<Q extends DataplaneQuestion>(question: Q, asked: Asked<Q>): Promise<Answer<Q>> { return this.#inner.ask(question, asked); }
   trace(filter: TraceFilter | null): Promise<void> { return this.#inner.trace(filter); }
   onTrace(listener: (record: TraceRecord) => void): void { this.#inner.onTrace(listener); }
   close(): Promise<void> { return this.#inner.close(); }

@@ -4,6 +4,7 @@
  */
 import type { ControlCommand, SyncDaemon } from '../../model/control-command.ts';
 import type { Destination } from '../../model/destination.ts';
+import type { Explanation, FlowQuestion } from '../../model/explanation.ts';
 import type { LvsErrorCode } from '../../model/errors.ts';
 import type { AdminState, HealthEvent, HealthReport } from '../../model/health-state.ts';
 import type { MarkRule } from '../../model/mark-rule.ts';
@@ -49,6 +50,8 @@ export interface ApiMethods {
   sysctls: [Record<string, never>, SysctlValues];
   marks: [Record<string, never>, { rules: readonly MarkRule[] }];
   stats: [Record<string, never>, DataplaneStats];
+  /** What would become of this flow's first packet now, and why; nothing changes by asking. */
+  explain: [{ question: FlowQuestion }, Explanation];
   /** Subscription: response lines {id, event: TraceRecord} until the client closes or the limit is reached. */
   trace: [{ filter: TraceFilter }, { started: true }];
   /** Services of the configuration file, their servers, checks and last results. */

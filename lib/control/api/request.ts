@@ -3,6 +3,7 @@
  * work on model types. Rules that depend on the table (does the service exist, is the weight allowed for it) are ServiceTable's.
  */
 import type { Destination } from '../../model/destination.ts';
+import type { FlowQuestion } from '../../model/explanation.ts';
 import type { MarkRule } from '../../model/mark-rule.ts';
 import { SYSCTLS, type SysctlName } from '../../model/sysctl.ts';
 import type { Timeouts } from '../../model/table-edit.ts';
@@ -94,6 +95,11 @@ const parseFilter = record<TraceFilter>(
   ['client', 'clientPort', 'virtual', 'virtualPort', 'protocol', 'limit'],
 );
 
+const parseQuestion = record<FlowQuestion>(
+  { protocol: oneOf('tcp', 'udp', 'sctp'), client: address, clientPort: port, virtual: address, virtualPort: port, mark: integer(1, UINT32_MAX), interface: text, callId: text },
+  ['mark', 'interface', 'callId'],
+);
+
 const nothing = record<Record<string, never>>({});
 
 const PARAMS: { readonly [M in ApiMethod]: Parse<ApiMethods[M][0]> } = {
@@ -106,6 +112,7 @@ const PARAMS: { readonly [M in ApiMethod]: Parse<ApiMethods[M][0]> } = {
   sysctls: nothing,
   marks: nothing,
   stats: nothing,
+  explain: record<ApiMethods['explain'][0]>({ question: parseQuestion }),
   trace: record<ApiMethods['trace'][0]>({ filter: parseFilter }),
   health: nothing,
   events: nothing,

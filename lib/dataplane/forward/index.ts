@@ -127,8 +127,13 @@ export function hopOf(conn: number, core: CoreContext): number {
 
 function traceForward(conn: number, method: number, hop: number, core: CoreContext): void {
   const { destination, destinationPort } = connectionRecord(core.connections, conn, core.nowMs);
+  core.trace?.step('forward', forwardDetail(method, destination, destinationPort, hop, core));
+}
+
+/** "masq, 10.1.0.1 port 80, out of eth1". */
+export function forwardDetail(method: number, destination: string, port: number, hop: number, core: CoreContext): string {
   const way = hop === ROUTE_LOCAL ? 'to the local node' : hop < 0 ? 'without a route' : `out of ${core.network.interfaceAt(core.network.interfaceOf(hop))?.name ?? 'nowhere'}`;
-  core.trace?.step('forward', `${at.METHOD_NAMES[method]}, ${destination} port ${destinationPort}, ${way}`);
+  return `${at.METHOD_NAMES[method]}, ${destination} port ${port}, ${way}`;
 }
 
 function dropped(core: CoreContext, reason: number): Verdict {

@@ -24,7 +24,7 @@ export function deliverLocally(p: Packet, conn: number, method: number, core: Co
   return DELIVER;
 }
 
-function isLoopback(words: Int32Array, begin: number, family: 4 | 6): boolean {
+export function isLoopback(words: ArrayLike<number>, begin: number, family: 4 | 6): boolean {
   if (family === 4) return ((words[begin] as number) & 0xff) === 127;
   return words[begin] === 0 && words[begin + 1] === 0 && words[begin + 2] === 0 && words[begin + 3] === IPV6_LOOPBACK_WORD;
 }

@@ -3,6 +3,7 @@ import type { ApiHandlers, ApiSession } from '../../../lib/control/api/server.ts
 import type { ApiMethod, ApiMethods, ListedService } from '../../../lib/control/api/message.ts';
 import type { AdminRequest } from '../../../lib/control/health-api.ts';
 import { DROP_REASONS } from '../../../lib/model/drop-reason.ts';
+import type { Explanation, FlowQuestion } from '../../../lib/model/explanation.ts';
 import { NO_ADMIN_STATE, type HealthEvent, type HealthReport } from '../../../lib/model/health-state.ts';
 import type { MarkRule } from '../../../lib/model/mark-rule.ts';
 import { ZERO_STATS, type DataplaneStats, type Stats } from '../../../lib/model/stats.ts';
@@ -24,6 +25,8 @@ export class FakeDaemon {
   health: HealthReport = { source: null, services: [], probes: { monitors: 0, running: 0, passed: 0, failed: 0 }, foreignChanges: 0 };
   events: HealthEvent[] = [];
   administered: AdminRequest[] = [];
+  readonly questions: FlowQuestion[] = [];
+  explanation: Explanation = { record: RECORD, service: 'tcp 192.0.2.10 80', decidedBy: 'scheduler', destination: { address: '10.1.0.1', port: 80 } };
 
   readonly handlers = {
     info: async () => ({ version: '0.1.0', apiVersion: 1, pid: 1, device: 'packet', interfaces: ['cl0', 'rs0'], connTabSize: 4096, uptimeSec: 3725 }),
@@ -43,6 +46,10 @@ export class FakeDaemon {
     sysctls: async () => this.sysctls,
     marks: async () => ({ rules: this.marks }),
     stats: async () => stats(),
+    explain: async ({ question }) => {
+      this.questions.push(question);
+      return this.explanation;
+    },
     trace: async ({ filter }, session) => {
       this.sessions.push(session);
       for (let n = 0; n < (filter.limit ?? 2); n++) setImmediate(() => session.event(RECORD));
