@@ -109,7 +109,7 @@ interface HttpReport { readonly perSecond: number; readonly failures: number; re
 async function http(mode: 'keep' | 'close', contender: Contender, { programs, ms }: Bench): Promise<HttpReport & { readonly busy: number }> {
   const [text, busy] = await Promise.all([
     load('client', join(programs, 'http-client'), [mode, contender.target, String(HTTP_PORT), String(CONNECTIONS), String(WARM_UP_MS), String(ms)]),
-    busyProcessors(WARM_UP_MS, ms),
+    busyProcessors(WARM_UP_MS, ms - 100),
   ]);
   const report = JSON.parse(text) as HttpReport;
   if (report.failures > 0) throw new Error(`${contender.name}: ${report.failures} requests failed`);
