@@ -8,6 +8,7 @@ import type { Contender, Running } from './contender.ts';
 import { CIP, HTTP_PORT, IPERF_PORT, SINK_PORT } from './hosts.ts';
 import type { MeasureName, Reading } from './measures.ts';
 import { load, pause, start, stop } from './processes.ts';
+import { median } from './statistics.ts';
 import { macOf, received } from './topology.ts';
 
 export interface Bench {
@@ -116,11 +117,16 @@ async function http(mode: 'keep' | 'close', contender: Contender, { programs, ms
   return { ...report, busy };
 }
 
+/** The median of a few stretches: V8 collects garbage once, some seconds after the last work. */
 async function idle(_contender: Contender, { pid }: Running, { ms }: Bench): Promise<Reading> {
   await pause(SETTLE_MS);
-  const before = processTimeNs(pid), began = performance.now();
-  await pause(2 * ms);
-  return { idle: (processTimeNs(pid) - before) / ((performance.now() - began) * 1e6) * 100 };
+  const stretches: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const before = processTimeNs(pid), began = performance.now();
+    await pause(ms);
+    stretches.push((processTimeNs(pid) - before) / ((performance.now() - began) * 1e6) * 100);
+  }
+  return { idle: median(stretches) };
 }
 
 /** What the daemon grows by for each connection, everything counted. The flows are sent again for those whose datagram was lost. */

@@ -11,6 +11,9 @@ export interface LoopCore {
   advance(sink: FrameSink, nowMs: number): number;
 }
 
+/** While there is work, devices that are dear to look at are looked at once in so many rounds. */
+const LOOK_EVERY = 16;
+
 export class Loop {
   /** Wall time of the longest round that handled frames. */
   longestBurstMs = 0;
@@ -19,6 +22,8 @@ export class Loop {
   readonly #devices: readonly AttachedDevice[];
   readonly #sink: FrameSink;
   readonly #nowMs: () => number;
+  /** Rounds with frames in a row. */
+  #busy = 0;
 
   constructor(core: LoopCore, devices: readonly AttachedDevice[], sink: FrameSink, nowMs: () => number) {
     this.#core = core;
@@ -35,6 +40,7 @@ export class Loop {
     let frames = 0;
     for (let i = 0; i < devices.length; i++) {
       const { device, interfaceIdx } = devices[i]!;
+      if (device.dearToLook === true && this.#busy % LOOK_EVERY !== 0) continue;
       const count = device.receive(device.burst);
       if (count === 0) continue;
       frames += count;
@@ -44,7 +50,11 @@ export class Loop {
     for (let i = 0; i < devices.length; i++) devices[i]!.device.flush();
     for (let i = 0; i < devices.length; i++) devices[i]!.device.recycle();
     this.rounds++;
-    if (frames === 0) return idleMs;
+    if (frames === 0) {
+      this.#busy = 0;
+      return idleMs;
+    }
+    this.#busy++;
     const tookMs = this.#nowMs() - startMs;
     if (tookMs > this.longestBurstMs) this.longestBurstMs = tookMs;
     return 0;

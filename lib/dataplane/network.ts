@@ -15,7 +15,8 @@ import { HeldFrames, HELD_MS, type HeldFrame } from './neighbours.ts';
 import { DOWN, DST_HIGH, DST_LOW, HOP_WORDS, INTERFACE, MOST_HOPS, MTU, NextHops, READY, REFRESH_EVERY_MS, SOURCE4, SRC_HIGH, SRC_LOW, STATE, type NextHop } from './next-hops.ts';
 import type { Packet } from './packet.ts';
 import { PathMtus } from './path-mtus.ts';
-import { ROUTE_NONE, RouteTable, routeEntries, type RouteEntry } from './routes.ts';
+import { NOT_CACHED, RouteCache } from './route-cache.ts';
+import { ROUTE_LOCAL, ROUTE_NONE, RouteTable, routeEntries, type RouteEntry } from './routes.ts';
 import { ScratchRing } from './scratch-ring.ts';
 import { completeChecksum, segmentInto, segmentLength } from './segment.ts';
 import { SourceAddresses } from './source-address.ts';
@@ -48,6 +49,7 @@ export class Network {
   #sources = new SourceAddresses(EMPTY);
   /** What the fast path reads of next hops. */
   readonly hops: NextHops;
+  readonly #cache = new RouteCache();
   readonly #held = new HeldFrames();
   readonly #pathMtus = new PathMtus();
   /** Next hops whose neighbour came to be known while frames were waiting. */
@@ -103,6 +105,15 @@ export class Network {
 
   /** Longest-prefix match: a next-hop index >= 0, or one of the ROUTE_ results. Raw words; IPv4 in w0. */
   route(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): number {
+    const cached = this.#cache.lookup(this.generation, family, w0, w1, w2, w3);
+    if (cached !== NOT_CACHED) return cached;
+    const result = this.#routeAnew(family, w0, w1, w2, w3);
+    // NB: the generation it belongs to: a full next-hop table has just made a new one.
+    this.#cache.keep(this.generation, family, w0, w1, w2, w3, result);
+    return result;
+  }
+
+  #routeAnew(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): number {
     const entry = this.#tables[family].lookup(w0, w1, w2, w3);
     if (entry === null) return ROUTE_NONE;
     if (entry.result !== 0) return entry.result;
@@ -115,7 +126,11 @@ export class Network {
   }
 
   isLocal(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): boolean {
-    return this.#tables[family].lookup(w0, w1, w2, w3)?.result === -1;
+    const cached = this.#cache.lookup(this.generation, family, w0, w1, w2, w3);
+    if (cached !== NOT_CACHED) return cached === ROUTE_LOCAL;
+    const result = this.#tables[family].lookup(w0, w1, w2, w3)?.result ?? ROUTE_NONE;
+    if (result !== 0) this.#cache.keep(this.generation, family, w0, w1, w2, w3, result);
+    return result === ROUTE_LOCAL;
   }
 
   interfaceOf(hop: number): number {

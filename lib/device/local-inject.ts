@@ -24,6 +24,7 @@ export class LocalInject implements Device {
   readonly name: string;
   readonly pollFds: readonly number[];
   readonly burst: FrameBurst;
+  readonly dearToLook = true;
   readonly counters: DeviceCounters = { received: 0, transmitted: 0, receiveDrops: 0, transmitDrops: 0 };
   readonly #fd: number;
   readonly #mapping: Mapping;

@@ -36,6 +36,34 @@ t.test('the longest prefix wins, then the lowest metric, then the first listed',
   t.equal(routeTo(pathWorld({ ...base, routes: [] }).network, '8.8.8.8'), ROUTE_NONE);
 });
 
+t.test('what was looked up before a change of the network is not used after it', async (t) => {
+  const base = stdNetwork();
+  const { network } = pathWorld(base);
+  const interfaceTo = (address: string): number => network.interfaceOf(routeTo(network, address));
+  const before = interfaceTo('8.8.8.8');
+  t.equal(interfaceTo('8.8.8.8'), before, 'asked again, the same');
+  const w0 = 0x08080808;
+  t.equal(network.isLocal(4, w0, 0, 0, 0), false);
+  network.apply({ ...base, routes: [...base.routes, route('8.8.8.8/32', 1)] });
+  t.not(interfaceTo('8.8.8.8'), before);
+  network.apply({ ...base, routes: [...base.routes, route('8.8.8.8/32', 1, { type: 'local' })] });
+  t.equal(network.isLocal(4, w0, 0, 0, 0), true);
+  t.equal(network.isLocal(4, w0, 0, 0, 0), true, 'asked again, the same');
+  t.equal(routeTo(network, '8.8.8.8'), ROUTE_LOCAL);
+  network.apply(base);
+  t.equal(network.isLocal(4, w0, 0, 0, 0), false);
+  t.equal(interfaceTo('8.8.8.8'), before);
+});
+
+t.test('addresses of both families with the same first words have routes of their own', async (t) => {
+  const base = stdNetwork();
+  const { network } = pathWorld({ ...base, routes: [...base.routes, route('8.8.8.8/32', -1, { type: 'blackhole' }), route('808:808::/128', -1, { type: 'prohibit' })] });
+  for (let i = 0; i < 2; i++) {
+    t.equal(routeTo(network, '8.8.8.8'), ROUTE_BLACKHOLE);
+    t.equal(routeTo(network, '808:808::'), ROUTE_PROHIBIT);
+  }
+});
+
 t.test('a frame leaves with the MACs, EtherType and interface of its next hop', async (t) => {
   const { network, sink } = pathWorld();
   for (const [address, type, dmac] of [[RIP, 0x0800, RIP_MAC], [RIP6, 0x86dd, RIP_MAC]] as const) {
