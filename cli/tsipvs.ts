@@ -12,6 +12,8 @@ interface Subcommand {
   readonly describe: string;
   /** Adds the command, loading its file. */
   readonly attach: (parser: Argv) => Promise<Argv>;
+  /** Options that may stand several times, beside those that may in every command. */
+  readonly repeatable?: readonly string[];
   /** Words from this one on are not yargs's to read, except the options named. */
   readonly ownGrammar?: { readonly from: number; readonly except: readonly string[] };
 }
@@ -20,6 +22,8 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   { name: 'replay', describe: 'Run a capture through the director: no root, no network', attach: async (parser) => parser.command((await import('./tsipvs/replay.ts')).replayCommand) },
   { name: 'trace', describe: 'Show why each packet went where it went, live', attach: async (parser) => parser.command((await import('./tsipvs/trace.ts')).traceCommand) },
   { name: 'explain', describe: 'Where a client\'s next connection would go now, and why', attach: async (parser) => parser.command((await import('./tsipvs/explain.ts')).explainCommand) },
+  { name: 'shadow', describe: 'Another scheduler beside the live one, without acting: how its choices would differ', attach: async (parser) => parser.command((await import('./tsipvs/shadow.ts')).shadowCommand) },
+  { name: 'record', describe: 'Connections of a running director into a file', attach: async (parser) => parser.command((await import('./tsipvs/record.ts')).recordCommand), repeatable: ['service', 's'] },
   { name: 'top', describe: 'Services, real servers, connections and rates, refreshing', attach: async (parser) => parser.command((await import('./tsipvs/top.ts')).topCommand) },
   {
     name: 'mark', describe: 'Rules that give packets a firewall mark', attach: async (parser) => parser.command((await import('./tsipvs/mark.ts')).markCommand),
@@ -63,7 +67,7 @@ async function run(argv: readonly string[]): Promise<void> {
     .strict().version(version()).help().alias('help', 'h').alias('version', 'V').wrap(Math.min(110, process.stdout.columns ?? 100))
     .exitProcess(false)
     .check((parsed) => {
-      const twice = Object.keys(parsed).find((name) => Array.isArray(parsed[name]) && !REPEATABLE.includes(name));
+      const twice = Object.keys(parsed).find((name) => Array.isArray(parsed[name]) && !REPEATABLE.includes(name) && !(asked?.repeatable ?? []).includes(name));
       if (twice !== undefined) throw new Error(`--${twice} is given more than once`);
       return true;
     })

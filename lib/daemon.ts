@@ -28,7 +28,7 @@ export interface DaemonOptions extends DirectorOptions {
 
 const METHODS: Readonly<Record<ApiMethod, true>> = {
   info: true, apply: true, list: true, connections: true, timeouts: true, daemons: true, sysctls: true, marks: true, stats: true, explain: true, trace: true, health: true,
-  events: true, administer: true,
+  events: true, administer: true, shadow: true, record: true, endRecording: true,
 };
 
 export class Daemon {

@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lib/dataplane': ['lib/wire', 'lib/structures', 'lib/model', 'lib/schedulers', 'lib/device/device.ts'],
   'lib/dataplane/worker.ts': ['lib/device', 'native-shims', 'lib/wire', 'lib/structures', 'lib/model', 'lib/schedulers'],
   'lib/control': ['lib/model', 'lib/schedulers/names.ts', 'lib/wire', 'lib/config', 'lib/structures', 'lib/health'],
-  'lib/replay': ['lib/dataplane', 'lib/model', 'lib/device', 'lib/wire', 'lib/config', 'lib/control'],
+  'lib/replay': ['lib/dataplane', 'lib/model', 'lib/device', 'lib/wire', 'lib/config', 'lib/control', 'lib/structures'],
   'lib/laboratory': ['lib/dataplane', 'lib/model', 'lib/device', 'lib/wire', 'lib/config', 'lib/control', 'lib/schedulers', 'lib/structures'],
   // The laboratory without root: the real data plane among simulated hosts.
   'lib/lab/simulated-network.ts': ['lib/dataplane', 'lib/model', 'lib/wire'],

@@ -3,6 +3,7 @@
  * reply waits for the data plane's acknowledgement: a command that succeeded is one that packets already obey.
  * The socket server and callers in the same process (goldens, replay, tests) use it alike.
  */
+import { hostClock, type HealthClock } from '../health/clock.ts';
 import type { ControlCommand } from '../model/control-command.ts';
 import type { DataplaneLink } from '../model/dataplane-link.ts';
 import { destinationKey } from '../model/destination.ts';
@@ -15,17 +16,23 @@ import { serviceKey } from '../model/virtual-service.ts';
 import type { ApiCaller, ApiMethod, ApiMethods, CommandResult, DaemonInfo, ListedService } from './api/message.ts';
 import type { ApiHandlers, ApiSession } from './api/server.ts';
 import type { HealthApi } from './health-api.ts';
+import { Shadows } from './shadows.ts';
 import type { ConfiguredService } from './reconcile.ts';
+import { Recordings } from './recordings.ts';
 import type { ServiceTable } from './service-table.ts';
 
 export interface ControllerOptions {
   readonly table: ServiceTable;
   readonly link: DataplaneLink;
   readonly info: () => DaemonInfo;
+  /** What follows flows waits by it. */
+  readonly clock?: Pick<HealthClock, 'after'>;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
 }
 
 /** A caller without a connection: it gets no trace events. */
-const NO_SESSION: ApiSession = { event() {}, onClose() {} };
+const NO_SESSION: ApiSession = { event() {}, onClose() {}, ready: () => true };
 
 export class Controller implements ApiCaller {
   readonly #table: ServiceTable;
@@ -35,7 +42,9 @@ export class Controller implements ApiCaller {
   #health: HealthApi | null = null;
   #tracer: { readonly session: ApiSession; left: number } | null = null;
 
-  constructor({ table, link, info }: ControllerOptions) {
+  constructor({ table, link, info, clock = hostClock, random = Math.random }: ControllerOptions) {
+    const shadows = new Shadows(table, link, clock, random);
+    const recordings = new Recordings(table, link, clock);
     this.#table = table;
     this.#link = link;
     this.#info = info;
@@ -52,6 +61,9 @@ export class Controller implements ApiCaller {
       stats: () => link.stats(),
       explain: ({ question }) => this.#explain(question),
       trace: ({ filter }, session) => this.#trace(filter, session),
+      shadow: (params, session) => shadows.start(params, session),
+      record: (params, session) => recordings.start(params, session),
+      endRecording: async ({ recording }) => recordings.finish(recording),
       health: async () => this.#theHealth().report(),
       events: async (_params, session) => {
         session.onClose(this.#theHealth().subscribe((event) => session.event(event)));

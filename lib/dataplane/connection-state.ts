@@ -52,6 +52,7 @@ function enterState(core: CoreContext, conn: number, next: number, active: boole
   const destination = core.services.destinations[words[base + at.DESTINATION] as number];
   if (destination !== undefined && active === ((flags & at.CONN_INACTIVE) !== 0)) {
     destination.moved(active);
+    core.observer?.activity(conn, active);
     flags ^= at.CONN_INACTIVE;
   }
   words[base + at.STATE] = (flags & ~at.STATE_MASK) | next;

@@ -190,7 +190,6 @@ export class Connections {
     this.#unindex(conn);
     this.words[base + at.STATE]! |= at.CONN_ENDING;
     this.words[base + at.TIMEOUT] = 0;
-    this.words[base + at.LAST_SEEN] = this.clock(nowMs);
     this.#wheel.disarm(conn);
     this.#wheel.arm(conn, nowMs);
   }

@@ -4,6 +4,7 @@ import type { Defence } from './defence.ts';
 import type { Chooser, Decision } from './decision.ts';
 import type { Counters } from './estimator.ts';
 import type { Flow } from './flow.ts';
+import type { FlowObserver } from './flow-observer.ts';
 import type { FtpHelper } from './ftp.ts';
 import type { MarkClassifier } from './marks.ts';
 import type { PathContext } from './path-context.ts';
@@ -29,6 +30,8 @@ export interface CoreContext extends PathContext {
   readonly ftp: FtpHelper;
   /** Null while nobody looks. */
   trace: Trace | null;
+  /** Null while nobody follows connections. */
+  observer: FlowObserver | null;
   /** A backup synchronisation daemon runs (backup_only looks at it). */
   backupDaemon: boolean;
   readonly sync: Synchronisation;

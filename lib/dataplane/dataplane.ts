@@ -32,6 +32,7 @@ import { FtpHelper } from './ftp.ts';
 import { IcmpLimit } from './icmp-limit.ts';
 import { MarkClassifier } from './marks.ts';
 import { Network } from './network.ts';
+import { Observations } from './observations.ts';
 import { Packet } from './packet.ts';
 import { ProtocolTimeouts } from './protocol-timeouts.ts';
 import { answerUnresolved } from './related-icmp.ts';
@@ -72,6 +73,7 @@ export class Dataplane {
   readonly #fragments: Fragments;
   readonly #random: () => number;
   readonly #rewindable: RewindableRandom;
+  readonly #observations: Observations;
   readonly #timersPerAdvance: number;
   readonly #env: { -readonly [Key in keyof SchedulerEnvironment]: SchedulerEnvironment[Key] };
   #bursts = 0;
@@ -101,8 +103,9 @@ export class Dataplane {
       network: this.network, sink: SILENT_SINK, nowMs: startMs, sysctl, drops, icmpLimit: options.limitIcmp === true ? new IcmpLimit() : null, answerBytes: 0,
       services, connections, counters, timeouts: new ProtocolTimeouts(), defence: new Defence(sysctl), marks: new MarkClassifier(),
       flow: new Flow(), templateFlow: new Flow(), chooser: { pick: (service, flow) => service.scheduler.schedule(service, flow), dropsPacket: () => this.#core.defence.dropsPacket() },
-      decision: new Decision(), ftp: new FtpHelper(), trace: null, backupDaemon: false, sync: new Synchronisation(),
+      decision: new Decision(), ftp: new FtpHelper(), trace: null, observer: null, backupDaemon: false, sync: new Synchronisation(),
     };
+    this.#observations = new Observations(this.#core, options.schedulers);
     publish(this.#core);
     this.#fragments = new Fragments({ maxBytes: options.maxFragmentBytes ?? DEFAULT_FRAGMENT_BYTES, sizes: this.network.sizes, scratch, drops, random });
     this.#walk = new Walk(this.#core, this.#fragments);
@@ -111,6 +114,7 @@ export class Dataplane {
     connections.onEnd = (conn) => {
       this.#core.ftp.forget(conn);
       this.#core.sync.master?.forget(conn);
+      this.#core.observer?.ended(conn);
     };
     connections.onRearm = (conn) => this.#core.sync.master?.rearmed(conn);
     this.#nextEstimateMs = startMs + ESTIMATE_EVERY_MS;
@@ -123,6 +127,7 @@ export class Dataplane {
     this.#core.nowMs = this.network.nowMs = nowMs;
     if (edit.op === 'network') this.#walk.setInterfaces(edit.state.interfaces);
     applyEdit(this.#core, edit);
+    this.#core.observer?.edited(edit);
     publish(this.#core);
   }
 
@@ -202,6 +207,10 @@ export class Dataplane {
 
   readonly #answers: { readonly [Q in DataplaneQuestion]: (asked: Asked<Q>, nowMs: number) => Answer<Q> } = {
     explain: (asked, nowMs) => this.explain(asked, nowMs),
+    startShadow: ({ id, request, seed }, nowMs) => this.#observations.startShadow(id, request, seed, nowMs),
+    readShadow: ({ id, stop }, nowMs) => this.#observations.readShadow(id, stop, nowMs),
+    startRecording: ({ id, request }, nowMs) => this.#observations.startRecording(id, request, nowMs),
+    readRecording: ({ id, then }, nowMs) => this.#observations.readRecording(id, then, nowMs),
   };
 
   /** What would become of this flow's first packet now. Nothing changes by being asked. */
@@ -252,6 +261,7 @@ export class Dataplane {
     }
     if (nowMs >= this.#nextHousekeepingMs) {
       for (const service of core.services.byKey.values()) service.scheduler.expire(service);
+      core.observer?.housekeep();
       core.services.emptyTrash(nowMs);
       this.#nextHousekeepingMs += HOUSEKEEPING_EVERY_MS;
     }

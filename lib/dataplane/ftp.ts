@@ -165,7 +165,10 @@ export class FtpHelper {
     const bound = (template: boolean, inactive: boolean): void => destination.bound(template, inactive);
     const child = connections.create(flow, { slot, family, raw: real, method: 'masq', bound }, rawPort, flags, core.nowMs);
     if (child < 0) core.drops[DROP.tableFull]!++;
-    else connections.setControl(child, conn);
+    else {
+      connections.setControl(child, conn);
+      core.observer?.adopted(child);
+    }
     return child;
   }
 }

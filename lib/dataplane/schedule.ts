@@ -137,13 +137,17 @@ function carryOut(core: CoreContext, p: Packet, decision: Decision): number {
     }
     if (conn < 0) return full(core);
     countConnection(core, service, destination);
+    core.observer?.scheduled(service, flow, conn);
     return conn;
   }
   if (decision.outcome === BYPASS) {
     const conn = connections.create(flow, null, 0, onePacketFlag(service, flow), core.nowMs);
-    return conn < 0 ? full(core) : conn;
+    if (conn < 0) return full(core);
+    core.observer?.scheduled(service, flow, conn);
+    return conn;
   }
   if (decision.outcome === ANSWER_UNREACHABLE) {
+    core.observer?.scheduled(service, flow, -1);
     if (!flow.quoted) answerPortUnreachable(p, core);
     return drop(core, DROP.noDestination);
   }
@@ -167,6 +171,7 @@ export function scheduleAnswer(core: CoreContext, p: Packet, destination: Destin
   if (conn >= 0) {
     connections.setControl(conn, template);
     countConnection(core, service, destination);
+    core.observer?.adopted(conn);
     core.trace?.step('create', `connection ${conn}, begun by the real server`);
   }
   connections.touch(template, core.nowMs);

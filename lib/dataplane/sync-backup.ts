@@ -60,6 +60,7 @@ function createConnection(core: CoreContext, record: SyncRecord, template: boole
   const conn = core.connections.create(flow, target, swap16(record.destinationPort), flags, core.nowMs);
   if (conn < 0) return conn;
   if (template && record.pe !== null) core.connections.engineTemplates.bind(conn, { key: engineKey(flow, engineData(record)), engine: record.pe, data: engineData(record) });
+  if (!template) core.observer?.adopted(conn);
   if (!template) setActive(core, conn, (record.flags & SYNC_FLAG.inactive) === 0);
   return conn;
 }
@@ -112,6 +113,7 @@ function setActive(core: CoreContext, conn: number, active: boolean): void {
   if (((flags & at.CONN_INACTIVE) === 0) === active) return;
   words[base + at.STATE] = flags ^ at.CONN_INACTIVE;
   core.services.destinations[words[base + at.DESTINATION] as number]?.moved(active);
+  core.observer?.activity(conn, active);
 }
 
 function stateTimeoutMs(core: CoreContext, record: SyncRecord, template: boolean): number {

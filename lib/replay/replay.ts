@@ -18,6 +18,7 @@ import { macAt, isGroupMac, macText } from './frame-addresses.ts';
 import { PickRecorder, type Pick } from './picks.ts';
 import { ReplaySink } from './replay-sink.ts';
 import type { ReplayInput } from './replay-input.ts';
+import { seededRandom } from '../structures/seeded-random.ts';
 
 export interface ReplayOptions {
   readonly inputs: readonly ReplayInput[];
@@ -175,15 +176,4 @@ function allConnections(dataplane: Dataplane, nowMs: number): ConnectionRecord[]
 
 function namedDrops(drops: readonly number[]): Record<string, number> {
   return Object.fromEntries(DROP_REASONS.flatMap(([name], index) => ((drops[index] ?? 0) > 0 ? [[name, drops[index]!]] : [])));
-}
-
-/** Mulberry32: small, and good enough to choose between servers. */
-function seededRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

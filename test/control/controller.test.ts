@@ -26,7 +26,7 @@ function director(): { link: RecordingLink; controller: Controller } {
 function caller(): { session: ApiSession; records: TraceRecord[]; close: () => void } {
   const records: TraceRecord[] = [];
   const listeners: (() => void)[] = [];
-  return { session: { event: (record) => void records.push(record as TraceRecord), onClose: (listener) => void listeners.push(listener) }, records, close: () => listeners.forEach((listener) => listener()) };
+  return { session: { event: (record) => void records.push(record as TraceRecord), onClose: (listener) => void listeners.push(listener), ready: () => true }, records, close: () => listeners.forEach((listener) => listener()) };
 }
 
 t.test('apply answers only after the data plane has acknowledged', async (t) => {

@@ -7,7 +7,7 @@ import { LvsError } from '../../model/errors.ts';
 import type { HealthEvent } from '../../model/health-state.ts';
 import type { TraceFilter, TraceRecord } from '../../model/trace-record.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { DEFAULT_SOCKET, type ApiCaller, type ApiMethod, type ApiMethods, type ApiResponse } from './message.ts';
+import { DEFAULT_SOCKET, type ApiCaller, type ApiEvents, type ApiMethod, type ApiMethods, type ApiResponse } from './message.ts';
 import { refuseLongSocketPath } from './socket-length.ts';
 
 /** No reply is larger; a million connections in JSON are about 300 MB, and V8's longest string is 512 MB. */
@@ -63,14 +63,19 @@ export class ApiClient implements ApiCaller {
     return this.#request(method, params, null, null);
   }
 
+  /** Start a subscription; what it sends arrives through onEvent until its own end, close(), or the daemon's end (onEnd). */
+  stream<M extends keyof ApiEvents>(method: M, params: ApiMethods[M][0], onEvent: (event: ApiEvents[M]) => void, onEnd: () => void = () => {}): Promise<ApiMethods[M][1]> {
+    return this.#request(method, params, onEvent, onEnd);
+  }
+
   /** Start the decision trace; records arrive through onEvent until close(), the filter's limit, or the daemon's end (onEnd). */
   subscribe(filter: TraceFilter, onEvent: (record: TraceRecord) => void, onEnd: () => void = () => {}): Promise<{ started: true }> {
-    return this.#request('trace', { filter }, onEvent, onEnd);
+    return this.stream('trace', { filter }, onEvent, onEnd);
   }
 
   /** What happens to services and real servers; events arrive until close() or the daemon's end (onEnd). */
   follow(onEvent: (event: HealthEvent) => void, onEnd: () => void = () => {}): Promise<{ started: true }> {
-    return this.#request('events', {}, onEvent, onEnd);
+    return this.stream('events', {}, onEvent, onEnd);
   }
 
   close(): void {

@@ -5,9 +5,12 @@
 import type { ControlCommand, SyncDaemon } from '../../model/control-command.ts';
 import type { Destination } from '../../model/destination.ts';
 import type { Explanation, FlowQuestion } from '../../model/explanation.ts';
+import type { FlowEnd, FlowRecord } from '../../model/flow-record.ts';
+import type { RecordingRequest } from '../../model/flow-recording.ts';
 import type { LvsErrorCode } from '../../model/errors.ts';
 import type { AdminState, HealthEvent, HealthReport } from '../../model/health-state.ts';
 import type { MarkRule } from '../../model/mark-rule.ts';
+import type { ShadowReport, ShadowRequest } from '../../model/shadow-report.ts';
 import type { ConnectionRecord, DataplaneStats, DestinationStats, ServiceStats } from '../../model/stats.ts';
 import type { SysctlValues } from '../../model/sysctl.ts';
 import type { Timeouts } from '../../model/table-edit.ts';
@@ -54,6 +57,12 @@ export interface ApiMethods {
   explain: [{ question: FlowQuestion }, Explanation];
   /** Subscription: response lines {id, event: TraceRecord} until the client closes or the limit is reached. */
   trace: [{ filter: TraceFilter }, { started: true }];
+  /** Subscription: a ShadowReport every intervalMs, the last one with `ended`, until the client closes. */
+  shadow: [{ request: ShadowRequest; intervalMs?: number; durationMs?: number }, { started: true }];
+  /** Subscription: RecordingEvents until the end, which comes after durationMs, at the request's limit, or when asked for. */
+  record: [{ request: RecordingRequest; durationMs?: number }, { recording: number }];
+  /** End a recording: what is still open is handed over, then the end. */
+  endRecording: [{ recording: number }, { ending: true }];
   /** Services of the configuration file, their servers, checks and last results. */
   health: [Record<string, never>, HealthReport];
   /** Subscription: response lines {id, event: HealthEvent} until the client closes. */
@@ -63,11 +72,18 @@ export interface ApiMethods {
 }
 export type ApiMethod = keyof ApiMethods;
 
+/** Connections that ended, or the end of the recording. */
+export type RecordingEvent = { readonly records: readonly FlowRecord[] } | { readonly end: FlowEnd };
+
+/** What subscriptions send, by method. */
+export interface ApiEvents { trace: TraceRecord; events: HealthEvent; shadow: ShadowReport; record: RecordingEvent }
+export type ApiEvent = ApiEvents[keyof ApiEvents];
+
 export interface ApiRequest<M extends ApiMethod = ApiMethod> { readonly id: number; readonly method: M; readonly params: ApiMethods[M][0] }
 export type ApiResponse<M extends ApiMethod = ApiMethod> =
   | { readonly id: number; readonly result: ApiMethods[M][1] }
   | { readonly id: number; readonly error: ApiFailure }
-  | { readonly id: number; readonly event: TraceRecord | HealthEvent };
+  | { readonly id: number; readonly event: ApiEvent };
 
 /** What a front end needs of the API: the socket client has it, and so has a Controller in the same process. */
 export interface ApiCaller {

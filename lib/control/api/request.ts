@@ -4,7 +4,9 @@
  */
 import type { Destination } from '../../model/destination.ts';
 import type { FlowQuestion } from '../../model/explanation.ts';
+import type { RecordingRequest } from '../../model/flow-recording.ts';
 import type { MarkRule } from '../../model/mark-rule.ts';
+import type { ShadowRequest } from '../../model/shadow-report.ts';
 import { SYSCTLS, type SysctlName } from '../../model/sysctl.ts';
 import type { Timeouts } from '../../model/table-edit.ts';
 import type { TraceFilter } from '../../model/trace-record.ts';
@@ -100,6 +102,10 @@ const parseQuestion = record<FlowQuestion>(
   ['mark', 'interface', 'callId'],
 );
 
+const parseShadow = record<ShadowRequest>({ service: parseServiceId, scheduler: text, schedFlags: integer(0, 7) });
+const parseRecording = record<RecordingRequest>({ services: list(parseServiceId), limit: integer(1, Number.MAX_SAFE_INTEGER) }, ['limit']);
+const interval = integer(50, INT32_MAX);
+
 const nothing = record<Record<string, never>>({});
 
 const PARAMS: { readonly [M in ApiMethod]: Parse<ApiMethods[M][0]> } = {
@@ -114,6 +120,9 @@ const PARAMS: { readonly [M in ApiMethod]: Parse<ApiMethods[M][0]> } = {
   stats: nothing,
   explain: record<ApiMethods['explain'][0]>({ question: parseQuestion }),
   trace: record<ApiMethods['trace'][0]>({ filter: parseFilter }),
+  shadow: record<ApiMethods['shadow'][0]>({ request: parseShadow, intervalMs: interval, durationMs: interval }, ['intervalMs', 'durationMs']),
+  record: record<ApiMethods['record'][0]>({ request: parseRecording, durationMs: interval }, ['durationMs']),
+  endRecording: record<ApiMethods['endRecording'][0]>({ recording: integer(1, INT32_MAX) }),
   health: nothing,
   events: nothing,
   administer: record<AdminRequest>({

@@ -6,11 +6,9 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { LvsError } from '../../model/errors.ts';
-import type { HealthEvent } from '../../model/health-state.ts';
-import type { TraceRecord } from '../../model/trace-record.ts';
 import { asObject, badRequest } from './fields.ts';
 import { LineSplitter } from './line-splitter.ts';
-import type { ApiMethod, ApiMethods } from './message.ts';
+import type { ApiEvent, ApiMethod, ApiMethods } from './message.ts';
 import { writeReply } from './reply.ts';
 import { isMethod, parseParams } from './request.ts';
 import { refuseLongSocketPath } from './socket-length.ts';
@@ -20,9 +18,14 @@ const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 /** A reader of events that falls this far behind loses records instead of filling the daemon's memory. */
 const MAX_EVENT_BACKLOG_BYTES = 4 * 1024 * 1024;
 
+/** With less than this waiting for it a reader counts as keeping up. */
+const READY_BACKLOG_BYTES = 256 * 1024;
+
 /** The caller's connection, for handlers that go on sending after their reply (trace, events). */
 export interface ApiSession {
-  event(record: TraceRecord | HealthEvent): void;
+  event(record: ApiEvent): void;
+  /** Whether events given now reach the caller soon: false while it is slow to read. */
+  ready(): boolean;
   onClose(listener: () => void): void;
 }
 
@@ -104,6 +107,7 @@ export class ApiServer {
       event(record) {
         if (!socket.destroyed && socket.writableLength < MAX_EVENT_BACKLOG_BYTES) socket.write(`${JSON.stringify({ id, event: record })}\n`);
       },
+      ready: () => !socket.destroyed && socket.writableLength < READY_BACKLOG_BYTES,
       onClose(listener) {
         if (socket.destroyed) listener();
         else socket.once('close', listener);

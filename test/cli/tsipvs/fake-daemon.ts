@@ -1,10 +1,12 @@
 /** A director's API as far as tsipvs uses it, kept in memory: for the command's logic, and behind a real socket for whole runs. */
 import type { ApiHandlers, ApiSession } from '../../../lib/control/api/server.ts';
-import type { ApiMethod, ApiMethods, ListedService } from '../../../lib/control/api/message.ts';
+import type { ApiMethod, ApiMethods, ListedService, RecordingEvent } from '../../../lib/control/api/message.ts';
 import type { AdminRequest } from '../../../lib/control/health-api.ts';
 import { DROP_REASONS } from '../../../lib/model/drop-reason.ts';
 import type { Explanation, FlowQuestion } from '../../../lib/model/explanation.ts';
 import { NO_ADMIN_STATE, type HealthEvent, type HealthReport } from '../../../lib/model/health-state.ts';
+import type { RecordingRequest } from '../../../lib/model/flow-recording.ts';
+import type { ShadowReport, ShadowRequest } from '../../../lib/model/shadow-report.ts';
 import type { MarkRule } from '../../../lib/model/mark-rule.ts';
 import { ZERO_STATS, type DataplaneStats, type Stats } from '../../../lib/model/stats.ts';
 import { sysctlDefaults } from '../../../lib/model/sysctl.ts';
@@ -26,6 +28,10 @@ export class FakeDaemon {
   events: HealthEvent[] = [];
   administered: AdminRequest[] = [];
   readonly questions: FlowQuestion[] = [];
+  readonly shadowRequests: ShadowRequest[] = [];
+  shadowReports: readonly ShadowReport[] = [];
+  readonly recordingRequests: RecordingRequest[] = [];
+  recordingEvents: readonly RecordingEvent[] = [];
   explanation: Explanation = { record: RECORD, service: 'tcp 192.0.2.10 80', decidedBy: 'scheduler', destination: { address: '10.1.0.1', port: 80 } };
 
   readonly handlers = {
@@ -55,6 +61,17 @@ export class FakeDaemon {
       for (let n = 0; n < (filter.limit ?? 2); n++) setImmediate(() => session.event(RECORD));
       return { started: true as const };
     },
+    shadow: async ({ request }, session) => {
+      this.shadowRequests.push(request);
+      for (const report of this.shadowReports) setImmediate(() => session.event(report));
+      return { started: true as const };
+    },
+    record: async ({ request }, session) => {
+      this.recordingRequests.push(request);
+      for (const event of this.recordingEvents) setImmediate(() => session.event(event));
+      return { recording: 1 };
+    },
+    endRecording: async () => ({ ending: true as const }),
     health: async () => this.health,
     events: async (_params, session) => {
       this.sessions.push(session);
@@ -69,7 +86,7 @@ export class FakeDaemon {
 
   /** The client's call(), without a socket. */
   call<M extends ApiMethod>(method: M, params: ApiMethods[M][0]): Promise<ApiMethods[M][1]> {
-    return this.handlers[method](params, { event() {}, onClose() {} });
+    return this.handlers[method](params, { event() {}, onClose() {}, ready: () => true });
   }
 }
 
