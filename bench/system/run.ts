@@ -11,7 +11,7 @@ import type { Contender } from './contender.ts';
 import { environment } from './environment.ts';
 import { judge } from './floors.ts';
 import { HTTP_PORT, IPERF_PORT } from './hosts.ts';
-import { LOADS, type Load } from './loads.ts';
+import { LOADS, warmUp, type Load } from './loads.ts';
 import { MEASURES, shown, type MeasureName } from './measures.ts';
 import { ourContenders } from './ours.ts';
 import { PEERS } from './peers.ts';
@@ -96,10 +96,12 @@ async function oneRound(contender: Contender, round: number, options: Options, {
   const loads = options.loads.filter((load) => load.fits(contender) && (!load.once || round === 0));
   if (loads.length === 0) return;
   const running = await contender.up();
+  const bench = { programs, ms: loadMs(options) };
   try {
+    await warmUp(contender, bench);
     for (const load of loads) {
       try {
-        const reading = await load.run(contender, running, { programs, ms: loadMs(options) });
+        const reading = await load.run(contender, running, bench);
         results.record(contender.name, round, reading);
         const [measure, value] = Object.entries(reading)[0] as [MeasureName, number];
         process.stderr.write(`round ${round + 1}/${options.rounds}  ${contender.name.padEnd(9)} ${shown(measure, value)} ${MEASURES[measure].unit}, ${MEASURES[measure].title}\n`);
