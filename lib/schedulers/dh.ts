@@ -24,7 +24,9 @@ export class DestinationHashing<D extends SchedulerDestination> implements Sched
     const destination = this.#slots[slot];
     if (destination === undefined) return null;
     this.#env.explain?.(`slot ${slot} of ${SLOTS} belongs to ${destinationLabel(destination)} ${unavailableBecause(destination)}`.trimEnd());
-    return isAvailable(destination) ? destination : null;
+    if (isAvailable(destination)) return destination;
+    this.#env.explain?.('nobody else is asked');
+    return null;
   }
 
   added(service: SchedulerService<D>): void {

@@ -29,6 +29,7 @@ export class LocalityLeastConnections<D extends SchedulerDestination> extends Lo
       }
       explain?.(`${destinationLabel(entry.destination)} is remembered, but ${remembered === undefined ? 'gone' : remembered.weight <= 0 ? 'has weight 0' : 'overfull'}`);
     }
+    if (entry === undefined) explain?.('nothing is remembered for this destination address');
     const least = this.least(service);
     if (least === null) return null;
     if (entry === undefined) this.#cache.store(packet.destination, { destination: least, lastUseMs: nowMs });

@@ -22,6 +22,7 @@ export class ReplicatedLocalityLeastConnections<D extends SchedulerDestination> 
     this.refresh(service);
     const set = this.#cache.lookup(packet.destination);
     if (set === undefined) {
+      explain?.('nothing is remembered for this destination address');
       const first = this.least(service);
       if (first !== null) this.#cache.store(packet.destination, new LocalitySet(first, nowMs));
       return first;

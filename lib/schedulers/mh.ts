@@ -41,7 +41,11 @@ export class MaglevHashing<D extends SchedulerDestination> implements Scheduler<
     const slot = hsiphash(number | 0, OFFSET_KEY, OFFSET_KEY) % SLOTS;
     const told = this.#env.explain === null ? null : new Set<D>();
     const own = this.#look(slot, told);
-    if (own !== null || (service.schedFlags & FALLBACK) === 0) return own;
+    if (own !== null) return own;
+    if ((service.schedFlags & FALLBACK) === 0) {
+      this.#env.explain?.('without mh-fallback nobody else is asked');
+      return null;
+    }
     for (let offset = 0; offset < SLOTS; offset++) {
       const other = this.#look(hsiphash((number + ((slot + offset) % SLOTS)) | 0, OFFSET_KEY, OFFSET_KEY) % SLOTS, told);
       if (other !== null) return other;

@@ -23,6 +23,7 @@ export class NeverQueue<D extends SchedulerDestination> extends RankedList<D> {
         return destination;
       }
     }
+    explain('nobody is idle');
     return leastLoadedPerWeight(destinations, expectedDelay, explain);
   }
 }

@@ -57,7 +57,8 @@ export class RoundRobin<D extends SchedulerDestination> extends IndexedList<D> {
       const position = (this.#cursor + step) % destinations.length;
       const destination = destinations[position] as D;
       if (isAvailable(destination)) {
-        explain(`${destinationLabel(destination)} is next in turn`);
+        const last = destinations[this.#cursor];
+        explain(`${destinationLabel(destination)} is next in turn, ${last === undefined ? 'from the head of the list' : `after ${destinationLabel(last)}`}`);
         this.#cursor = position;
         return destination;
       }

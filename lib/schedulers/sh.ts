@@ -29,7 +29,11 @@ export class SourceHashing<D extends SchedulerDestination> implements Scheduler<
     const hash = multiplicativeHash(number, SLOT_BITS);
     const told = this.#env.explain === null ? null : new Set<D>();
     const own = this.#look(hash, told);
-    if (own !== null || (service.schedFlags & FALLBACK) === 0) return own;
+    if (own !== null) return own;
+    if ((service.schedFlags & FALLBACK) === 0) {
+      this.#env.explain?.('without sh-fallback nobody else is asked');
+      return null;
+    }
     for (let offset = 0; offset < SLOTS; offset++) {
       const other = this.#look((((hash + offset) % SLOTS) + hash) % SLOTS, told);
       if (other !== null) return other;
