@@ -36,6 +36,9 @@ export class DestinationEntry implements SchedulerDestination {
   persistentConns = 0;
   /** In a service's list; packets of its connections are dropped otherwise. */
   available = false;
+  /** Next hop towards it as last looked up, and the network's generation then. */
+  hop = -1;
+  hopAge = -1;
   /** In the trash: when it was first seen unreferenced, ms; 0 = not yet. */
   idleSinceMs = 0;
 

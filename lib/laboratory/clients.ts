@@ -7,6 +7,7 @@ import type { Clients } from './scenario.ts';
 
 const FIRST_PORT = 1024;
 const PORTS = 65536 - FIRST_PORT;
+const HOSTS_PER_NETWORK = 254;
 
 export class ClientPopulation {
   readonly count: number;
@@ -14,20 +15,21 @@ export class ClientPopulation {
   readonly #address: Int32Array;
   readonly #slot: Int32Array;
   readonly #nextPort: Uint16Array;
-  /** Alias method (Walker; Vose): even draws, one comparison. Null: all alike. */
-  readonly #alias: { readonly keep: Float64Array; readonly other: Int32Array } | null;
+  /** Null: all alike. */
+  readonly #alias: AliasTable | null;
 
-  constructor({ count, skew, gateways }: Clients, seed: number, random: RandomStream) {
+  constructor({ count, skew, networks, gateways }: Clients, seed: number, random: RandomStream) {
     this.count = count;
     const hidden = gateways.count === 0 ? 0 : Math.round(count * gateways.share);
     this.#address = new Int32Array(count);
     this.#slot = new Int32Array(count);
+    const inNetworks = networks === 0 ? null : new Networks(networks, seed);
     for (let client = 0; client < count; client++) {
       // Spread the hidden ones over all ranks of the skew.
       const behind = Math.floor(((client + 1) * hidden) / count) > Math.floor((client * hidden) / count);
       const slot = behind ? count + random.below(gateways.count) : client;
       this.#slot[client] = slot;
-      this.#address[client] = clientAddress(slot, seed);
+      this.#address[client] = behind || inNetworks === null ? clientAddress(slot, seed) : inNetworks.takeAddress(random);
     }
     this.#nextPort = new Uint16Array(count + gateways.count);
     for (let slot = 0; slot < this.#nextPort.length; slot++) this.#nextPort[slot] = random.below(PORTS);
@@ -35,9 +37,7 @@ export class ClientPopulation {
   }
 
   draw(random: RandomStream): number {
-    const client = random.below(this.count);
-    if (this.#alias === null) return client;
-    return random.next() < (this.#alias.keep[client] as number) ? client : this.#alias.other[client] as number;
+    return this.#alias === null ? random.below(this.count) : drawAlias(this.#alias, random);
   }
 
   address(client: number): number {
@@ -50,6 +50,24 @@ export class ClientPopulation {
     const port = this.#nextPort[slot] as number;
     this.#nextPort[slot] = port + 1 === PORTS ? 0 : port + 1;
     return FIRST_PORT + port;
+  }
+}
+
+/** /24 networks that clients are put into: the k-th in proportion to 1/k. One with more clients than addresses gives them out again. */
+class Networks {
+  readonly #seed: number;
+  readonly #sizes: AliasTable;
+  readonly #clients: Int32Array;
+
+  constructor(count: number, seed: number) {
+    this.#seed = seed;
+    this.#sizes = aliasTable(count, (rank) => 1 / (rank + 1));
+    this.#clients = new Int32Array(count);
+  }
+
+  takeAddress(random: RandomStream): number {
+    const network = drawAlias(this.#sizes, random);
+    return (clientAddress(network, this.#seed) & ~0xff) | (1 + (this.#clients[network]!++ % HOSTS_PER_NETWORK));
   }
 }
 
@@ -74,7 +92,15 @@ function isClient(address: number): boolean {
   return first > 0 && first < 224 && first !== 10 && first !== 127 && first !== 192;
 }
 
-function aliasTable(count: number, weight: (rank: number) => number): { keep: Float64Array; other: Int32Array } {
+/** Alias method (Walker 1977, Vose 1991): draws in any proportion with one comparison. */
+interface AliasTable { readonly keep: Float64Array; readonly other: Int32Array }
+
+function drawAlias({ keep, other }: AliasTable, random: RandomStream): number {
+  const drawn = random.below(keep.length);
+  return random.next() < (keep[drawn] as number) ? drawn : other[drawn] as number;
+}
+
+function aliasTable(count: number, weight: (rank: number) => number): AliasTable {
   const keep = new Float64Array(count), other = new Int32Array(count);
   let total = 0;
   for (let n = 0; n < count; n++) total += keep[n] = weight(n);

@@ -72,7 +72,7 @@ class ScenarioReader {
       },
       arrivals: (values['arrivals'] ?? { process: 'poisson', rate: 1 }) as Arrivals, workSec: (values['work'] ?? ONE) as Distribution,
       requests: (values['requests'] ?? ONE) as Distribution, pauseSec: (values['pause'] ?? { kind: 'deterministic', mean: 0 }) as Distribution,
-      clients: { count: Number(clients['count']), skew: Number(clients['skew']), gateways: (clients['gateways'] ?? { count: 0, share: 0 }) as { count: number; share: number } },
+      clients: { count: Number(clients['count']), skew: Number(clients['skew']), networks: Number(clients['networks']), gateways: (clients['gateways'] ?? { count: 0, share: 0 }) as { count: number; share: number } },
       servers, events,
     };
   }

@@ -65,6 +65,7 @@ export const DISTRIBUTION: ScenarioFields = {
 export const CLIENTS: ScenarioFields = {
   count: { type: 'whole', otherwise: 100_000, least: 1, most: 10_000_000, help: 'How many' },
   skew: { type: 'number', otherwise: 0, least: 0, most: 10, help: 'Exponent of Zipf\'s law; 0 = all alike' },
+  networks: { type: 'whole', otherwise: 0, least: 0, most: 1_000_000, help: 'They come from so many /24 networks, the k-th with a part as 1/k; 0 = from anywhere' },
   gateways: { type: 'gateways', help: 'Addresses that many clients are behind: {count, share}' },
 };
 

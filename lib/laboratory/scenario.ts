@@ -16,6 +16,8 @@ export interface Clients {
   readonly count: number;
   /** Zipf's exponent: the k-th client begins connections in proportion to k^-skew; 0 = all alike. */
   readonly skew: number;
+  /** So many /24 networks that all clients are in, of sizes by Zipf's law; 0 = anywhere. */
+  readonly networks: number;
   /** So many addresses that `share` (0..1) of the clients are hidden behind. */
   readonly gateways: { readonly count: number; readonly share: number };
 }

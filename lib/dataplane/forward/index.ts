@@ -118,7 +118,14 @@ export function hopOf(conn: number, core: CoreContext): number {
     const array = bypass ? addresses : cold;
     const begin = bypass ? conn * at.ADDRESS_WORDS + 4 : conn * at.COLD_WORDS + at.DESTINATION_ADDRESS;
     const family = bypass || (state & at.CONN_DESTINATION_IPV6) !== 0 ? 6 : 4;
-    hop = network.route(family, array[begin] as number, array[begin + 1] as number, array[begin + 2] as number, array[begin + 3] as number);
+    const destination = bypass ? undefined : core.services.destinations[words[base + at.DESTINATION] as number];
+    // Fast path: another connection of this destination has asked.
+    if (destination !== undefined && destination.hop >= 0 && destination.hopAge === network.generation) hop = destination.hop;
+    else hop = network.route(family, array[begin] as number, array[begin + 1] as number, array[begin + 2] as number, array[begin + 3] as number);
+    if (destination !== undefined) {
+      destination.hop = hop;
+      destination.hopAge = network.generation;
+    }
   }
   words[base + at.HOP] = hop;
   words[base + at.HOP_AGE] = network.generation;

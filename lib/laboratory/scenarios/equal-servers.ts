@@ -8,7 +8,8 @@ description: >
   each. Everybody has the same average load; what differs is how often a server is crowded while another one idles.
 ranking: response-p99
 contrast: [rr, wlc, random]
-duration: 250s
+schedulers: [rr, wrr, lc, wlc, sed, nq, lblcr, sh, mh, twos, p2c, ring, maglev, rendezvous, bounded, random]
+duration: 200s
 warmUp: 10s
 arrivals: { process: poisson, rate: 640 }
 work: { distribution: exponential, mean: 10ms }
