@@ -5,7 +5,8 @@ title: One of six servers fails every half minute
 question: Who loses the fewest connections to a server that fails again and again?
 description: >
   Every thirty seconds one of six servers fails for eight; health checks take three to notice. What was open is lost, and so is everything that
-  is sent there before it is noticed. A server that has just come back is empty: whoever prefers it has more to lose next time.
+  is sent there before it is noticed. Schedulers that count connections are warned by those that got no answer, as far as they look
+  at them at all.
 ranking: lost
 contrast: [rr, wlc, mh, nq]
 schedulers: [rr, wrr, lc, wlc, sed, nq, sh, sh+sh-fallback, mh, twos, p2c, maglev, bounded, random]

@@ -11,7 +11,7 @@ contrast: [rr, wlc, twos, sh]
 schedulers: [rr, wrr, lc, wlc, sed, nq, sh, sh+sh-port, mh, twos, maglev, p2c, bounded, random]
 duration: 60s
 service: { protocol: udp, onePacket: true }
-arrivals: { process: bursts, rate: 2000, size: 4, spacing: 200us }
+arrivals: { process: bursts, rate: 2000, size: 4, spacing: 0.2ms }
 work: { distribution: exponential, mean: 1ms }
 servers:
   - { name: s, count: 4, capacity: 4 }
