@@ -44,7 +44,8 @@ export interface DirectorOptions {
   readonly persistenceSec: number;
   readonly persistenceMask: string;
   readonly timeouts: { readonly tcp: number; readonly tcpFin: number; readonly udp: number };
-  readonly servers: number;
+  /** Numbers of the real servers there will be. */
+  readonly servers: Iterable<number>;
   readonly maxConnections: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -171,8 +172,8 @@ function destination(server: number, weight: number): Destination {
   return { address: serverAddress(server), port: VIRTUAL_PORT, method: 'route', tunnel: IPIP_TUNNEL, weight, upperThreshold: 0, lowerThreshold: 0 };
 }
 
-function network(servers: number): NetworkState {
-  const neighbours = Array.from({ length: servers }, (_, server) => ({
+function network(servers: Iterable<number>): NetworkState {
+  const neighbours = Array.from(servers, (server) => ({
     interface: 0, address: serverAddress(server), mac: `02:01:00:${[16, 8, 0].map((shift) => ((server >> shift) & 0xff).toString(16).padStart(2, '0')).join(':')}`,
   }));
   const route = { family: 4, interface: 0, source: null, mtu: 0, metric: 0 } as const;

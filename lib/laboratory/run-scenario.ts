@@ -106,7 +106,7 @@ function runOne(plan: Plan, choice: SchedulerChoice, seed: number, cost: CostMet
   const workload = plan.workload();
   const schedulerRandom = new RandomStream(seed, 'scheduler');
   const director = new LaboratoryDirector({
-    scheduler: choice.name, schedFlags: choice.schedFlags, schedulers: LABORATORY_SCHEDULERS, ...service, servers: servers.length,
+    scheduler: choice.name, schedFlags: choice.schedFlags, schedulers: LABORATORY_SCHEDULERS, ...service, servers: servers.keys(),
     maxConnections: tableSize(plan, workload.clients), random: () => schedulerRandom.next(),
   });
   const disruption = new DisruptionMeter({

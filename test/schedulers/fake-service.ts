@@ -1,5 +1,5 @@
 /** A virtual service for scheduler tests: the list, counts and calls that the data plane makes, without a data plane. */
-import { SCHEDULERS } from '../../lib/schedulers/index.ts';
+import { LABORATORY_SCHEDULERS } from '../../lib/laboratory/scheduler-choice.ts';
 import type { Scheduler, SchedulerDestination, SchedulerEnvironment, SchedulerPacket, SchedulerService } from '../../lib/schedulers/scheduler.ts';
 
 /** Tells its service's scheduler of every change of connections and overload, as the data plane does. */
@@ -75,7 +75,7 @@ export class FakeService implements SchedulerService<FakeDestination> {
       sysctl: () => 86_400,
       explain: tracing ? (line) => { this.lines.push(line); } : null,
     };
-    this.scheduler = SCHEDULERS[schedulerName]!(this, this.env);
+    this.scheduler = LABORATORY_SCHEDULERS[schedulerName]!(this, this.env);
     for (const destination of destinations) destination.service = this;
   }
 

@@ -3,7 +3,7 @@
  * the active connections, this one included, is passed over for the next on the ring. Affinity while there is room, balance always.
  */
 import { IndexedList } from '../../schedulers/indexed-list.ts';
-import { isAvailable } from '../../schedulers/load.ts';
+import { destinationLabel, isAvailable } from '../../schedulers/load.ts';
 import type { SchedulerDestination, SchedulerEnvironment, SchedulerPacket, SchedulerService } from '../../schedulers/scheduler.ts';
 import { flowHash } from './hash.ts';
 import { HashRing } from './hash-ring.ts';
@@ -29,7 +29,9 @@ export class BoundedLoadHashing<D extends SchedulerDestination> extends IndexedL
     this.refresh(service);
     this.#ring ??= new HashRing(service);
     const perWeight = ((1 + this.#epsilon) * (this.#activeSum + 1)) / this.#weightSum;
-    return this.#ring.find(flowHash(service, packet), (destination) => isAvailable(destination) && destination.activeConns < Math.ceil(perWeight * destination.weight));
+    const owner = this.#ring.find(flowHash(service, packet), (destination) => isAvailable(destination) && destination.activeConns < Math.ceil(perWeight * destination.weight));
+    if (owner !== null) this.env.explain?.(`${destinationLabel(owner)} is the first on the ring with fewer than ${Math.ceil(perWeight * owner.weight)} active connections`);
+    return owner;
   }
 
   override edited(service: SchedulerService<D>, destination: D): void {

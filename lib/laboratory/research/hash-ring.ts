@@ -2,8 +2,8 @@
  * A hash ring (Karger et al. 1997) as ketama builds it: every destination owns points on a circle in number as its weight, 160 for one of average weight;
  * a client belongs to the next point. Built when first needed after a change.
  */
-import { isAvailable } from '../../schedulers/load.ts';
-import type { Scheduler, SchedulerDestination, SchedulerPacket, SchedulerService } from '../../schedulers/scheduler.ts';
+import { destinationLabel, isAvailable } from '../../schedulers/load.ts';
+import type { Scheduler, SchedulerDestination, SchedulerEnvironment, SchedulerPacket, SchedulerService } from '../../schedulers/scheduler.ts';
 import { destinationHash, flowHash } from './hash.ts';
 
 export const POINTS_PER_DESTINATION = 160;
@@ -47,11 +47,20 @@ export class HashRing<D extends SchedulerDestination> {
 }
 
 export class RingHashing<D extends SchedulerDestination> implements Scheduler<D> {
-  readonly name: string = 'ring';
+  readonly name = 'ring';
+  readonly #env: SchedulerEnvironment;
   #ring: HashRing<D> | null = null;
 
+  constructor(env: SchedulerEnvironment) {
+    this.#env = env;
+  }
+
   schedule(service: SchedulerService<D>, packet: SchedulerPacket): D | null {
-    return this.ring(service).find(flowHash(service, packet), isAvailable);
+    this.#ring ??= new HashRing(service);
+    const hash = flowHash(service, packet);
+    const owner = this.#ring.find(hash, isAvailable);
+    if (owner !== null) this.#env.explain?.(`${destinationLabel(owner)} has the next point on the ring from ${hash} on`);
+    return owner;
   }
 
   added(): void { this.#ring = null; }
@@ -59,8 +68,4 @@ export class RingHashing<D extends SchedulerDestination> implements Scheduler<D>
   edited(): void { this.#ring = null; }
   loaded(): void {}
   expire(): void {}
-
-  protected ring(service: SchedulerService<D>): HashRing<D> {
-    return (this.#ring ??= new HashRing(service));
-  }
 }

@@ -10,9 +10,9 @@ import { WeightedRandom } from './weighted-random.ts';
 export const RESEARCH_SCHEDULERS: Readonly<Record<string, SchedulerFactory>> = {
   random: (_service, env) => new WeightedRandom(env),
   p2c: (_service, env) => new TwoChoices(env),
-  rendezvous: () => new RendezvousHashing(),
-  ring: () => new RingHashing(),
-  maglev: () => new PaperMaglev(),
+  rendezvous: (_service, env) => new RendezvousHashing(env),
+  ring: (_service, env) => new RingHashing(env),
+  maglev: (_service, env) => new PaperMaglev(env),
   bounded: (_service, env) => new BoundedLoadHashing(env),
 };
 

@@ -3,8 +3,8 @@
  * set how often a destination takes its turn. Built when first needed after a change; destinations are taken in order of address, so that
  * directors agree whatever they were told first.
  */
-import { isAvailable } from '../../schedulers/load.ts';
-import type { Scheduler, SchedulerDestination, SchedulerPacket, SchedulerService } from '../../schedulers/scheduler.ts';
+import { destinationLabel, isAvailable, unavailableBecause } from '../../schedulers/load.ts';
+import type { Scheduler, SchedulerDestination, SchedulerEnvironment, SchedulerPacket, SchedulerService } from '../../schedulers/scheduler.ts';
 import { destinationHash, flowHash } from './hash.ts';
 
 /** The two sizes of the paper, both prime. */
@@ -13,11 +13,13 @@ export const LARGE_TABLE = 655373;
 
 export class PaperMaglev<D extends SchedulerDestination> implements Scheduler<D> {
   readonly name = 'maglev';
+  readonly #env: SchedulerEnvironment;
   readonly #slots: number;
   #table: Int32Array | null = null;
   #owners: readonly D[] = [];
 
-  constructor(slots = SMALL_TABLE) {
+  constructor(env: SchedulerEnvironment, slots = SMALL_TABLE) {
+    this.#env = env;
     this.#slots = slots;
   }
 
@@ -26,7 +28,9 @@ export class PaperMaglev<D extends SchedulerDestination> implements Scheduler<D>
       this.#owners = service.destinations.filter(({ weight }) => weight > 0).sort((a, b) => (a.words[3]! >>> 0) - (b.words[3]! >>> 0) || a.port - b.port);
       this.#table = maglevTable(this.#owners, this.#slots);
     }
-    const owner = this.#owners[this.#table[flowHash(service, packet) % this.#slots] as number];
+    const slot = flowHash(service, packet) % this.#slots;
+    const owner = this.#owners[this.#table[slot] as number];
+    if (owner !== undefined) this.#env.explain?.(`slot ${slot} of ${this.#slots} belongs to ${destinationLabel(owner)} ${unavailableBecause(owner)}`.trimEnd());
     return owner !== undefined && isAvailable(owner) ? owner : null;
   }
 
