@@ -4,6 +4,7 @@
  */
 import t from 'tap';
 import type { Explanation, FlowQuestion } from '../../lib/model/explanation.ts';
+import type { ConnectionRecord } from '../../lib/model/stats.ts';
 import type { SysctlName } from '../../lib/model/sysctl.ts';
 import type { TraceRecord } from '../../lib/model/trace-record.ts';
 import type { VirtualService } from '../../lib/model/virtual-service.ts';
@@ -100,7 +101,9 @@ class World {
       }
       default: {
         // An existing connection goes on, or ends.
-        const connections = director.connections().filter(({ template, protocol, virtual }) => !template && protocol === 6 && virtual === VIP);
+        const some: ConnectionRecord[] = [];
+        director.dataplane.connections(random.below(200), 20, some, director.nowMs);
+        const connections = some.filter(({ template, protocol, virtual }) => !template && protocol === 6 && virtual === VIP);
         if (connections.length === 0) return;
         const { client, clientPort, virtual, virtualPort } = random.pick(connections);
         director.send(tcpFrame(client, clientPort, virtual, virtualPort, random.pick([ack, fin | ack, rst])));

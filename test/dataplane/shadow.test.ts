@@ -137,6 +137,34 @@ t.test('one-packet connections, other services and refused flows', async (t) => 
   t.match(report(director), { flows: 6, elsewhere: 0, live: { refused: 1 }, shadow: { refused: 1 } });
 });
 
+t.test('after any traffic and any changes, when every connection has ended no shadow counts one', async (t) => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const random = new SeededRandom(seed);
+    const services = [tcpService(80, { scheduler: 'wrr' }), tcpService(443, { scheduler: 'wlc', persistenceSec: 20, persistenceMask: '255.255.255.0' }), udpService(53, { scheduler: 'rr', onePacket: random.chance(0.5) })];
+    const director = new TestDirector({ random: random.next });
+    const port = (service: VirtualService): number => (service.id.kind === 'address' ? service.id.port : 0);
+    for (const service of services) director.serve(service, ...[1, 2, 3].map((n) => destination(server(n), port(service), { weight: n, upperThreshold: random.below(2) * 8 })));
+    for (let n = 0; n < 30; n++) director.send(tcpFrame(client(n), 1, VIP, random.pick([80, 443]), syn));
+    for (const [id, service] of services.entries()) t.ok(start(director, service, random.pick(SCHEDULER_NAMES), 3, id));
+    for (let n = 0; n < 600; n++) {
+      const service = random.pick(services);
+      const [from, sport] = [client(random.below(100)), 1 + random.below(3)];
+      if (port(service) === 53) director.send(udpFrame(from, sport, VIP, 53, 'x'));
+      else director.send(tcpFrame(from, sport, VIP, port(service), random.pick([syn, syn, ack, rst])));
+      const one = destination(server(1 + random.below(4)), port(service), { weight: random.below(4), upperThreshold: random.below(2) * 5 });
+      const present = director.dataplane.stats().services.find(({ key }) => key.endsWith(` ${port(service)}`))!.destinations.some(({ address }) => address === one.address);
+      if (random.chance(0.1)) director.edit(present && random.chance(0.5) ? { op: 'deleteDestination', id: service.id, address: one.address, port: one.port } : { op: present ? 'editDestination' : 'addDestination', id: service.id, destination: one });
+      if (random.chance(0.1)) director.wait(random.below(40_000));
+      if (random.chance(0.01)) director.edit({ op: 'sysctl', name: random.pick(['expire_nodest_conn', 'expire_quiescent_template'] as const), value: random.below(2) });
+    }
+    // The third's may all be of one packet.
+    for (const id of [0, 1]) t.ok(report(director, false, id).destinations.some(({ shadow }) => shadow.activeConns + shadow.inactiveConns > 0), 'they count some before');
+    director.wait(3_000_000);
+    t.same(director.connections(), []);
+    for (const id of services.keys()) for (const { shadow } of report(director, false, id).destinations) t.same([shadow.activeConns, shadow.inactiveConns], [0, 0], `seed ${seed}`);
+  }
+});
+
 t.test('it ends with its service, and leaves nothing behind when it is stopped', async (t) => {
   const service = tcpService();
   const director = new TestDirector().serve(service, destination(server(1), 80));
