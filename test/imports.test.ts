@@ -23,7 +23,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lib/dataplane/worker.ts': ['lib/device', 'native-shims', 'lib/wire', 'lib/structures', 'lib/model', 'lib/schedulers'],
   'lib/control': ['lib/model', 'lib/schedulers/names.ts', 'lib/wire', 'lib/config', 'lib/structures', 'lib/health'],
   'lib/replay': ['lib/dataplane', 'lib/model', 'lib/device', 'lib/wire', 'lib/config', 'lib/control', 'lib/structures'],
-  'lib/laboratory': ['lib/dataplane', 'lib/model', 'lib/device', 'lib/wire', 'lib/config', 'lib/control', 'lib/schedulers', 'lib/structures'],
+  'lib/charts': [],
+  'lib/laboratory': ['lib/charts', 'lib/dataplane', 'lib/model', 'lib/device', 'lib/wire', 'lib/config', 'lib/control', 'lib/schedulers', 'lib/structures'],
   // The laboratory without root: the real data plane among simulated hosts.
   'lib/lab/simulated-network.ts': ['lib/dataplane', 'lib/model', 'lib/wire'],
   'lib/lab': ['lib/model', 'lib/wire', 'lib/config', 'lib/control', 'lib/device', 'native-shims'],

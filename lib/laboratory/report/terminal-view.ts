@@ -4,7 +4,7 @@
  */
 import type { LaboratoryResult, SchedulerRun } from '../result.ts';
 import { figureOf } from './figures.ts';
-import { durationText, figureText, numberText } from './number-text.ts';
+import { durationText, figureText, numberText } from '../../charts/number-text.ts';
 import { ranked, type Ranked } from './ranking.ts';
 import { bar, sparkline } from './sparkline.ts';
 import { cut, lineText, padLeft, padRight, piece, width, wrap, type Piece } from './terminal-line.ts';

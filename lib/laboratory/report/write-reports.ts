@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import { LvsError } from '../../model/errors.ts';
 import type { LaboratoryResult } from '../result.ts';
 import { csv } from './csv.ts';
+import { reportPage } from './page/page.ts';
+import { svgFiles } from './svg-files.ts';
 
 export interface ReportOutputs {
   /** One self-contained page. */
@@ -17,11 +19,15 @@ export interface ReportOutputs {
 }
 
 export async function writeReports(results: readonly LaboratoryResult[], outputs: ReportOutputs, stdout: { write(text: string): unknown } = process.stdout): Promise<void> {
-  const { json, csv: csvPath } = outputs;
-  if (outputs.html !== undefined || outputs.svgDir !== undefined) throw new LvsError('Unsupported', 'pages and pictures are not written yet: use --json, --csv or the terminal');
+  const { html, svgDir, json, csv: csvPath } = outputs;
   if (json === '-' && csvPath === '-') throw new LvsError('BadRequest', '--json - and --csv - both want standard output: give one of them a file');
   if (json !== undefined) await write(json, jsonText(results), '--json', stdout);
   if (csvPath !== undefined) await write(csvPath, csv(results), '--csv', stdout);
+  if (html !== undefined) await write(html, reportPage(results), '--report', stdout);
+  if (svgDir !== undefined) {
+    await makeFolder(svgDir, '--svg');
+    for (const { name, content } of svgFiles(results)) await writeWhole(join(svgDir, name), content, '--svg');
+  }
 }
 
 /** {"results": [...]}, one scenario each. */
@@ -50,7 +56,7 @@ async function writeWhole(path: string, text: string, option: string): Promise<v
   }
 }
 
-export async function makeFolder(path: string, option: string): Promise<void> {
+async function makeFolder(path: string, option: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
   } catch (error) {

@@ -1,0 +1,77 @@
+/** Axes: where values lie, the ticks and their texts, and always the unit. Scales and ticks are d3's. */
+import { scaleLinear, scaleLog, scaleSymlog } from 'd3-scale';
+import { numberText } from './number-text.ts';
+import { element, text } from './svg.ts';
+
+export interface Axis {
+  /** Value -> px. */
+  readonly at: (value: number) => number;
+  readonly ticks: readonly { readonly value: number; readonly text: string }[];
+  /** What is counted and in which unit: "response time, ms". */
+  readonly title: string;
+  readonly log: boolean;
+}
+
+export interface AxisWanted {
+  readonly title: string;
+  readonly domain: readonly [number, number];
+  /** px of the domain's ends. */
+  readonly range: readonly [number, number];
+  /** linear begins where the domain does; log needs values above 0; symlog is a log that reaches 0. */
+  readonly kind?: 'linear' | 'log' | 'symlog';
+  readonly ticks?: number;
+  readonly percent?: boolean;
+}
+
+export function axis({ title, domain, range, kind = 'linear', ticks = 5, percent = false }: AxisWanted): Axis {
+  const tickText = (value: number): string => (percent ? `${numberText(value * 100)} %` : shortText(value));
+  const [low, high] = domain[1] > domain[0] ? domain : [domain[0], domain[0] + 1];
+  if (kind === 'linear') {
+    const scale = scaleLinear([low, high], [...range]).clamp(true);
+    return { at: scale, ticks: scale.ticks(ticks).map((value) => ({ value, text: tickText(value) })), title, log: false };
+  }
+  const scale = kind === 'log' ? scaleLog([low, high], [...range]).clamp(true) : scaleSymlog([low, high], [...range]).constant(1).clamp(true);
+  const values = logTicks(kind === 'log' ? low : Math.max(low, 1), high, Math.abs(range[1] - range[0]));
+  return { at: scale, ticks: [...(kind === 'symlog' && low <= 0 ? [0] : []), ...values].map((value) => ({ value, text: tickText(value) })), title: `${title} (log scale)`, log: true };
+}
+
+/** Below the plot. */
+export function bottomAxis(one: Axis, { top, bottom }: { readonly top: number; readonly bottom: number }): string {
+  const ends = one.ticks.map(({ value }) => one.at(value));
+  const middle = (one.at(-Infinity) + one.at(Infinity)) / 2;
+  return element('g', { class: 'c-axis', 'data-axis': one.title },
+    ...ends.map((x) => element('line', { class: 'c-grid', x1: x, x2: x, y1: top, y2: bottom })),
+    ...one.ticks.map(({ text: label }, index) => text(label, { class: 'c-small c-soft', x: ends[index]!, y: bottom + 14, 'text-anchor': 'middle' })),
+    text(one.title, { class: 'c-small c-soft', x: middle, y: bottom + 30, 'text-anchor': 'middle' }));
+}
+
+/** Left of the plot; the title stands level above it, where it is read without turning one's head. */
+export function leftAxis(one: Axis, { left, right, top }: { readonly left: number; readonly right: number; readonly top: number }): string {
+  return element('g', { class: 'c-axis', 'data-axis': one.title },
+    text(one.title, { class: 'c-small c-soft', x: 0, y: top - 8 }),
+    ...one.ticks.map(({ value }) => element('line', { class: 'c-grid', x1: left, x2: right, y1: one.at(value), y2: one.at(value) })),
+    ...one.ticks.map(({ value, text: label }) => text(label, { class: 'c-small c-soft', x: left - 6, y: one.at(value) + 4, 'text-anchor': 'end' })));
+}
+
+/** 12,000 -> "12k", 3,000,000 -> "3M": ticks have little room. */
+export function shortText(value: number): string {
+  for (const [unit, size] of [['G', 1e9], ['M', 1e6], ['k', 1e3]] as const) if (Math.abs(value) >= size * 10 || (size > 1e3 && Math.abs(value) >= size)) return `${numberText(value / size)}${unit}`;
+  return numberText(value);
+}
+
+/** 1, 10, 100; with 2 and 5 between where there is room; and every second or third power where there are too many. */
+function logTicks(low: number, high: number, room: number): number[] {
+  const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const decades = Math.max(0.3, Math.log10(high / low)), each = room / decades;
+  const steps = each > 110 ? [1, 2, 5] : each > 70 ? [1, 3] : [1];
+  const every = Math.max(1, Math.ceil(34 / each));
+  const ticks: number[] = [];
+  for (let power = from; power <= to; power++) {
+    if (every > 1 && power % every !== 0) continue;
+    for (const step of steps) {
+      const value = Number(`${step}e${power}`);
+      if (value >= low * 0.999 && value <= high * 1.001) ticks.push(value);
+    }
+  }
+  return ticks.length >= 2 || steps.length > 1 ? ticks : [...new Set([...ticks, Number(low.toPrecision(1)), Number(high.toPrecision(1))])].filter((value) => value >= low && value <= high).sort((a, b) => a - b);
+}
