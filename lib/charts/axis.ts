@@ -48,7 +48,7 @@ export function bottomAxis(one: Axis, { top, bottom }: { readonly top: number; r
 /** Left of the plot; the title stands level above it, where it is read without turning one's head. */
 export function leftAxis(one: Axis, { left, right, top }: { readonly left: number; readonly right: number; readonly top: number }): string {
   return element('g', { class: 'c-axis', 'data-axis': one.title },
-    text(one.title, { class: 'c-small c-soft', x: 0, y: top - 8 }),
+    text(one.title, { class: 'c-small c-soft', x: 0, y: 12 }),
     ...one.ticks.map(({ value }) => element('line', { class: 'c-grid', x1: left, x2: right, y1: one.at(value), y2: one.at(value) })),
     ...one.ticks.map(({ value, text: label }) => text(label, { class: 'c-small c-soft', x: left - 6, y: one.at(value) + 4, 'text-anchor': 'end' })));
 }

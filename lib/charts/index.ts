@@ -9,7 +9,7 @@
 export { barPanel, type BarGroup, type BarPanel, type BarRow } from './bar-panel.ts';
 export { inlineSvg, sheet, svgFile, type Drawing } from './drawing.ts';
 export { heatGrid, type HeatGrid } from './heat-grid.ts';
-export { legend, type LegendEntry } from './legend.ts';
+export { legend, legendSign, type LegendEntry } from './legend.ts';
 export { durationText, figureText, numberText, percentText } from './number-text.ts';
 export { quantileRows, type QuantileRows } from './quantile-rows.ts';
 export { escapeText } from './svg.ts';

@@ -22,6 +22,11 @@ export function legend(entries: readonly LegendEntry[], width: number): Drawing 
   return { name: 'legend', title: 'Legend', description: entries.map(({ label }) => label).join(', '), width, height: entries.length === 0 ? 0 : y + LINE, body: parts.join('') };
 }
 
+/** For pages, which lay the entries out themselves: the sign alone, hidden from who cannot see it anyway. */
+export function legendSign(key: LegendKey): string {
+  return element('svg', { class: 'c-chart', viewBox: `0 0 ${KEY} ${LINE}`, width: KEY, height: LINE, 'aria-hidden': 'true' }, keyMark(key));
+}
+
 export function marker(slot: number, x: number, y: number, area = 36): string {
   const style = SERIES[slot % SERIES.length]!;
   return element('path', { class: `c-f${slot % SERIES.length}`, d: symbolPath(style.symbol, area), transform: `translate(${px(x)} ${px(y)})` });

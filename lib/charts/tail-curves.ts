@@ -37,7 +37,8 @@ export function tailCurves({ name, title, description, valueTitle, fractionTitle
   const plot = { left: 46, right: width - labelWide - 26, top: 24, bottom: Math.max(height - 38, 24 + named.length * LABEL_LINE) };
   const tallest = plot.bottom + 38;
   const points = curves.flatMap((curve) => curve.points);
-  const values = points.map(([, value]) => value).filter((value) => value > 0);
+  // The very fastest would draw the axis out downwards, where nothing is to be seen.
+  const values = points.filter(([fraction, value]) => fraction >= 0.1 && value > 0).map(([, value]) => value);
   const mostNines = Math.max(1, ...points.map(([fraction]) => nines(fraction)).filter(Number.isFinite));
   const [least, most] = values.length === 0 ? [1, 10] : [Math.min(...values), Math.max(...values)];
   const floor = Math.max(least, most / 1e6);

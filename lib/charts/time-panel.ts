@@ -36,8 +36,8 @@ const POINTS = 150;
 const SMALL = 11;
 
 export function timePanel(panel: TimePanel): Drawing {
-  const { name, title, description, valueTitle, bucketMs, durationMs, bands, series, eventsMs, top, kind, peak, width = 300, height = 190 } = panel;
-  const plot = { left: 42, right: width - 10, top: 34, bottom: height - 38 };
+  const { name, title, description, valueTitle, bucketMs, durationMs, bands, series, eventsMs, top, kind, peak, width = 300, height = 200 } = panel;
+  const plot = { left: 42, right: width - 10, top: 42, bottom: height - 38 };
   const unit = timeUnit(durationMs);
   const x = axis({ title: `virtual time, ${unit.name}`, domain: [0, durationMs / unit.ms], range: [plot.left, plot.right], ticks: Math.floor((plot.right - plot.left) / 50) });
   const y = axis({ title: valueTitle, domain: [0, top > 0 ? top * 1.04 : 1], range: [plot.bottom, plot.top], kind, ticks: 4 });
@@ -55,7 +55,7 @@ export function timePanel(panel: TimePanel): Drawing {
     parts.push(element('line', { class: 'c-rule c-event', x1: where, x2: where, y1: plot.top, y2: plot.bottom }));
     if (where - lastLabel < 9 + 6 * String(index + 1).length) continue;
     lastLabel = where;
-    parts.push(text(String(index + 1), { class: 'c-small c-soft', x: where, y: plot.top - 1, 'text-anchor': 'middle' }));
+    parts.push(text(String(index + 1), { class: 'c-small c-soft', x: where, y: plot.top - 4, 'text-anchor': 'middle' }));
   }
   for (const [index, { slot, values }] of series.entries()) {
     const points = joined(values, Math.max);

@@ -1,5 +1,5 @@
 /** A scenario's part of the page: answer first, then the pictures that show it, then the figures, then what it was. */
-import { inlineSvg } from '../../../charts/index.ts';
+import { legendSign } from '../../../charts/index.ts';
 import type { LaboratoryResult } from '../../result.ts';
 import { disruptionBars, figureBars, rankingBars } from '../pictures/figure-bars.ts';
 import { loadPictures } from '../pictures/load.ts';
@@ -19,7 +19,7 @@ export function scenarioSection(result: LaboratoryResult, id: string, level: 1 |
     '<h3>Response time</h3>', '<div class="grid">', figure(responseRows(result), id), figure(responseCurves(result), id), '</div>',
     figuresTable(result, 'Response time; queueing is the part that others caused', ['response']),
     ...(load === null ? [] : [
-      `<h3>Load over time, ${escapeText(load.unit)}, best scheduler first</h3>`, `<div class="legend">${inlineSvg(load.legend, `${id}-legend`)}</div>`,
+      `<h3>Load over time, ${escapeText(load.unit)}, best scheduler first</h3>`, `<ul class="legend">${load.legend.map(({ key, label }) => `<li>${legendSign(key)} ${escapeText(label)}</li>`).join('')}</ul>`,
       `<div class="panels">${load.panels.map((panel) => figure(panel, id)).join('\n')}</div>`, ...(events === '' ? [] : [paragraph('Events:', 'soft small'), events]),
     ]),
     '<h3>Balance, change and cost</h3>', '<div class="grid">', ...bars.map((drawing) => figure(drawing, id)), '</div>',

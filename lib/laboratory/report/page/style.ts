@@ -12,20 +12,21 @@ const PAGE = `
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
 main{max-width:1160px;margin:0 auto;padding:24px 20px 48px}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 .3em}h2{font-size:1.3rem;line-height:1.25;margin:0 0 .3em}h3{font-size:1.05rem;margin:1.8em 0 .6em}
-h1,h2,h3,p,li,td,th,figcaption,dd,dt{overflow-wrap:anywhere}
+h1,h2,h3,p,li,figcaption,dd,dt{overflow-wrap:anywhere}td,th{overflow-wrap:break-word}
 a{color:var(--accent)}
 .question{color:var(--soft);margin:.2em 0}
 .finding{font-size:1.2rem;line-height:1.45;font-weight:600;border-left:4px solid var(--accent);padding:.1em 0 .1em .8em;margin:.7em 0 1em;max-width:52em}
 .soft{color:var(--soft)}.small{font-size:.86rem}
 section.scenario{border-top:1px solid var(--line);margin-top:2.6em;padding-top:1.8em}
+.first section.scenario{border-top:0;margin-top:0;padding-top:0}
 .grid{display:grid;gap:22px 26px;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));align-items:start}
 .panels{display:grid;gap:14px 18px;grid-template-columns:repeat(auto-fill,minmax(min(100%,270px),1fr));align-items:start}
 figure{margin:0;min-width:0;break-inside:avoid}
 figure svg{display:block;width:100%;height:auto;max-width:540px}
 .panels figure svg{max-width:400px}
-.legend svg{display:block;max-width:100%;height:auto}
+.legend{list-style:none;margin:0 0 .8em;padding:0;display:flex;flex-wrap:wrap;gap:.1em 1.1em;font-size:.86rem}.legend li{display:flex;align-items:center;gap:.4em}.legend svg{flex:none}
 figcaption{font-weight:600;font-size:.92rem;margin-bottom:.35em}
-.wide{overflow-x:auto}
+.wide{overflow-x:auto;margin:1.1em 0 .4em}.grid .wide{margin-top:0}
 table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding-bottom:.4em}
 th,td{padding:.26em .7em;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}
@@ -47,7 +48,7 @@ body{font-size:10.5pt}main{max-width:none;padding:0}
 .grid{grid-template-columns:1fr 1fr;gap:10px 16px}.panels{grid-template-columns:1fr 1fr 1fr;gap:8px}
 section.scenario{break-before:page;border-top:0;margin-top:0;padding-top:0}
 .first section.scenario{break-before:auto}
-h2,h3,summary{break-after:avoid}tr{break-inside:avoid}thead{display:table-header-group}
+h2,h3,summary,.legend{break-after:avoid}tr{break-inside:avoid}thead{display:table-header-group}
 .wide{overflow:visible}table{font-size:8pt}th,td{padding:.18em .4em}
 details>summary{list-style:none;color:var(--ink);font-weight:600}
 details::details-content{content-visibility:visible;display:block;height:auto}

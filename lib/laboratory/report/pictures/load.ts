@@ -11,7 +11,7 @@ const LINES_AT_MOST = 8;
 /** Beyond this ratio of the highest panel to the middle one, a level scale would flatten most panels. */
 const STEEP = 5;
 
-export interface LoadPictures { readonly legend: Drawing; readonly panels: readonly Drawing[]; readonly unit: string }
+export interface LoadPictures { readonly legend: readonly LegendEntry[]; readonly panels: readonly Drawing[]; readonly unit: string }
 
 /** null: the result holds no load. */
 export function loadPictures(result: LaboratoryResult): LoadPictures | null {
@@ -38,14 +38,15 @@ export function loadPictures(result: LaboratoryResult): LoadPictures | null {
   const events: LegendEntry[] = result.events.length === 0 ? [] : [{ key: { kind: 'event' }, label: 'event, numbered as listed' }];
   const entries: LegendEntry[] = asLines ? runs[0]!.servers.map(({ name }, slot) => ({ key: { kind: 'series', slot }, label: name }))
     : [{ key: { kind: 'series', slot: 0 }, label: `median of ${result.servers.length} servers` }, { key: { kind: 'band', strength: 1 }, label: '10th to 90th percentile' }, { key: { kind: 'band', strength: 0 }, label: 'least to busiest server' }];
-  return { legend: legend([...entries, ...events], 620), panels, unit };
+  return { legend: [...entries, ...events], panels, unit };
 }
 
 /** All of it as one picture. */
 export function loadSheet(result: LaboratoryResult): Drawing | null {
   const pictures = loadPictures(result);
   if (pictures === null) return null;
-  return sheet('load', `${result.scenario.title}: load over time`, pictures.panels.map(({ description }) => description).join(' '), pictures.panels, { columns: Math.min(3, pictures.panels.length), above: pictures.legend });
+  const columns = Math.min(3, pictures.panels.length);
+  return sheet('load', `${result.scenario.title}: load over time`, pictures.panels.map(({ description }) => description).join(' '), pictures.panels, { columns, above: legend(pictures.legend, columns * 300) });
 }
 
 function scaled(result: LaboratoryResult, run: SchedulerRun): number[][] {
