@@ -1,6 +1,6 @@
 /** `tsipvs schedulers`: the scheduler laboratory. */
 import type { CommandModule } from 'yargs';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { LvsError } from '../../lib/model/errors.ts';
 import { nearestWord } from '../../lib/config/nearest-word.ts';
 import { readScenario } from '../../lib/laboratory/read-scenario.ts';
@@ -11,11 +11,12 @@ import type { Scenario } from '../../lib/laboratory/scenario.ts';
 import { READY_SCENARIOS } from '../../lib/laboratory/scenarios/index.ts';
 import { schedulerChoices } from '../../lib/laboratory/scheduler-choice.ts';
 import { costMeter } from './cost-meter.ts';
-import { laboratoryText, scenarioListText, schedulerListText } from './schedulers-text.ts';
+import { scenarioListText, schedulerListText } from './schedulers-text.ts';
+import { terminalSize } from './terminal-size.ts';
 
 const MOST_CONNECTIONS = 100_000_000;
 
-interface BenchArgs { scenario: string[]; schedulers?: string | undefined; seed: number; connections?: number | undefined; cost: boolean; json?: string | undefined }
+interface BenchArgs { scenario: string[]; schedulers?: string | undefined; seed: number; connections?: number | undefined; cost: boolean; report?: string | undefined; svg?: string | undefined; json?: string | undefined; csv?: string | undefined }
 
 const benchCommand: CommandModule<object, BenchArgs> = {
   command: 'bench <scenario..>', describe: 'Run schedulers through scenarios, in virtual time, and compare them',
@@ -25,23 +26,35 @@ const benchCommand: CommandModule<object, BenchArgs> = {
     .option('seed', { type: 'number', default: 1, requiresArg: true, describe: 'Of everything random: the same seed gives the same result' })
     .option('connections', { type: 'number', requiresArg: true, describe: 'A longer or shorter run; events keep their place in it' })
     .option('cost', { type: 'boolean', default: true, describe: 'Measure time and memory of schedulers too; --no-cost: only what is the same on every machine' })
-    .option('json', { type: 'string', requiresArg: true, describe: 'Write the results there, one JSON array; - for standard output' }),
-  handler: (argv) => {
+    .option('report', { type: 'string', requiresArg: true, describe: 'Write one HTML page with charts and tables there; it needs nothing else' })
+    .option('svg', { type: 'string', requiresArg: true, describe: 'Write every chart as a file into this folder' })
+    .option('json', { type: 'string', requiresArg: true, describe: 'Write the results there, one JSON array; - for standard output' })
+    .option('csv', { type: 'string', requiresArg: true, describe: 'Write a line for each scheduler there; - for standard output' }),
+  handler: async (argv) => {
     const { seed, connections } = argv;
     if (!Number.isSafeInteger(seed) || seed < 0) throw new LvsError('BadRequest', `--seed ${seed} is not a whole number from 0`);
     if (connections !== undefined && !(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS)) throw new LvsError('BadRequest', `--connections ${connections} is not a whole number from 1 to ${MOST_CONNECTIONS}`);
     const names = argv.scenario.flatMap((name) => (name === 'all' ? Object.keys(READY_SCENARIOS) : [name]));
     const worlds = names.map((name) => ({ name, scenario: scenarioOf(name) }));
     const chosen = worlds.map(({ scenario }) => schedulerChoices(argv.schedulers?.split(',') ?? scenario.schedulers));
+    const { checkOutputs, progress, terminalOverview, terminalView, writeReports } = await import('../../lib/laboratory/report/index.ts');
+    const outputs = { html: argv.report, svgDir: argv.svg, json: argv.json, csv: argv.csv };
+    await checkOutputs(outputs);
+    const forPeople = ![argv.report, argv.json, argv.csv].includes('-'), size = terminalSize(process.stdout);
+    const bar = progress(process.stderr);
     const cost = argv.cost ? costMeter() : null;
     const results: LaboratoryResult[] = [];
     for (const [index, { name, scenario }] of worlds.entries()) {
-      const result = runScenario({ scenario, schedulers: chosen[index]!, seed, connections, command: commandOf(name, argv), cost });
+      const result = runScenario({
+        scenario, schedulers: chosen[index]!, seed, connections, command: commandOf(name, argv), cost,
+        onProgress: (at) => { bar.update((index + (at.index + at.done) / at.count) / worlds.length, `${at.scenario}: ${at.scheduler}`); },
+      });
       results.push(result);
-      if (argv.json !== '-') process.stdout.write(laboratoryText(result));
+      bar.done();
+      if (forPeople) process.stdout.write(`${terminalView([result], size)}\n`);
     }
-    if (argv.json === '-') process.stdout.write(`${JSON.stringify(results)}\n`);
-    else if (argv.json !== undefined) writeFileSync(argv.json, `${JSON.stringify(results)}\n`);
+    if (forPeople && results.length > 1) process.stdout.write(terminalOverview(results, size));
+    await writeReports(results, outputs);
   },
 };
 

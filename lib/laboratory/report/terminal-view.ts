@@ -29,10 +29,24 @@ const NAME_MOST = 20;
 const BAR = { least: 6, most: 30 };
 const SPARK = { least: 8, most: 30, heading: 'busiest server' };
 
-export function terminalView(results: readonly LaboratoryResult[], { columns, colour, ascii = false }: TerminalSize): string {
-  const room = Math.max(1, Math.floor(columns));
-  const blocks = [...(results.length > 1 ? [overview(results, room, ascii)] : []), ...results.map((result) => section(result, room, ascii))];
-  return blocks.map((lines) => lines.map((line) => `${lineText(line, room, colour, ascii)}\n`).join('')).join('\n');
+/** All scenarios; an overview first if there are several. */
+export function terminalView(results: readonly LaboratoryResult[], size: TerminalSize): string {
+  const { columns, ascii = false } = size;
+  const sections = results.map((result) => lines(section(result, roomOf(columns), ascii), size));
+  return [...(results.length > 1 ? [terminalOverview(results, size)] : []), ...sections].join('\n');
+}
+
+/** One line a scenario: who is first, who is last. */
+export function terminalOverview(results: readonly LaboratoryResult[], size: TerminalSize): string {
+  return lines(overview(results, roomOf(size.columns), size.ascii ?? false), size);
+}
+
+function lines(pieces: readonly (readonly Piece[])[], { columns, colour, ascii = false }: TerminalSize): string {
+  return pieces.map((line) => `${lineText(line, roomOf(columns), colour, ascii)}\n`).join('');
+}
+
+function roomOf(columns: number): number {
+  return Math.max(1, Math.floor(columns));
 }
 
 function section(result: LaboratoryResult, room: number, ascii: boolean): Piece[][] {
@@ -97,7 +111,6 @@ function table(result: LaboratoryResult, room: number, ascii: boolean): Piece[][
   return [heading, ...lines, ...(wantsSpark ? wrap(`Busiest server: its connections over time; a full block is ${numberText(top)}.`, room).map((line) => [piece(line, 'dim')]) : [])];
 }
 
-/** One line a scenario: who is first, who is last. */
 function overview(results: readonly LaboratoryResult[], room: number, ascii: boolean): Piece[][] {
   const rows = results.map((result) => {
     const rows = ranked(result);

@@ -11,7 +11,7 @@ t.test('JSON gives the results back', async (t) => {
   const results = [madeResult(), hostileResult()];
   const file = join(t.testdir(), 'out.json');
   await writeReports(results, { json: file });
-  t.same(JSON.parse(readFileSync(file, 'utf8')), { results });
+  t.same(JSON.parse(readFileSync(file, 'utf8')), results);
 });
 
 t.test('CSV gives every figure of every scheduler back at full precision', async (t) => {
@@ -41,14 +41,14 @@ t.test('- is standard output, for one of them', async (t) => {
   const stdout = { write: (text: string): void => { out += text; } };
   await writeReports([madeResult()], { csv: '-' }, stdout);
   t.equal(out, csv([madeResult()]));
-  await t.rejects(writeReports([madeResult()], { csv: '-', json: '-' }, stdout), { message: /--json - and --csv -/ });
+  await t.rejects(writeReports([madeResult()], { csv: '-', json: '-' }, stdout), { message: /--json - and --csv - all want standard output/ });
 });
 
 t.test('a file that cannot be written is named, and its former content stays', async (t) => {
   const folder = t.testdir({ 'out.json': 'former' });
   await t.rejects(writeReports([madeResult()], { json: join(folder, 'missing/out.json') }), { message: /--json .*missing\/out\.json cannot be written: its folder does not exist/ });
   mkdirSync(join(folder, 'a-folder'));
-  await t.rejects(writeReports([madeResult()], { csv: join(folder, 'a-folder') }), { message: /--csv .*a-folder cannot be written/ });
+  await t.rejects(writeReports([madeResult()], { csv: join(folder, 'a-folder') }), { message: /--csv .*a-folder is a folder: name a file/ });
   t.same(readdirSync(folder).sort(), ['a-folder', 'out.json'], 'no half-written file is left');
   writeFileSync(join(folder, 'out.json'), 'former');
   await writeReports([madeResult()], { json: join(folder, 'out.json') });
