@@ -1,5 +1,5 @@
 /** Axes: where values lie, the ticks and their texts, and always the unit. Scales and ticks are d3's. */
-import { scaleLinear, scaleLog, scaleSymlog } from 'd3-scale';
+import { scaleLinear, scaleLog } from 'd3-scale';
 import { numberText } from './number-text.ts';
 import { element, text } from './svg.ts';
 
@@ -17,8 +17,8 @@ export interface AxisWanted {
   readonly domain: readonly [number, number];
   /** px of the domain's ends. */
   readonly range: readonly [number, number];
-  /** linear begins where the domain does; log needs values above 0; symlog is a log that reaches 0. */
-  readonly kind?: 'linear' | 'log' | 'symlog';
+  /** log needs values above 0. */
+  readonly kind?: 'linear' | 'log';
   readonly ticks?: number;
   readonly percent?: boolean;
 }
@@ -30,9 +30,8 @@ export function axis({ title, domain, range, kind = 'linear', ticks = 5, percent
     const scale = scaleLinear([low, high], [...range]).clamp(true);
     return { at: scale, ticks: scale.ticks(ticks).map((value) => ({ value, text: tickText(value) })), title, log: false };
   }
-  const scale = kind === 'log' ? scaleLog([low, high], [...range]).clamp(true) : scaleSymlog([low, high], [...range]).constant(1).clamp(true);
-  const values = logTicks(kind === 'log' ? low : Math.max(low, 1), high, Math.abs(range[1] - range[0]));
-  return { at: scale, ticks: [...(kind === 'symlog' && low <= 0 ? [0] : []), ...values].map((value) => ({ value, text: tickText(value) })), title: `${title} (log scale)`, log: true };
+  const scale = scaleLog([low, high], [...range]).clamp(true);
+  return { at: scale, ticks: logTicks(low, high, Math.abs(range[1] - range[0])).map((value) => ({ value, text: tickText(value) })), title: `${title} (log scale)`, log: true };
 }
 
 /** Below the plot. */

@@ -24,7 +24,6 @@ export interface TimePanel {
   readonly eventsMs: readonly number[];
   /** Value at the upper end of the axis. */
   readonly top: number;
-  readonly kind: 'linear' | 'symlog';
   /** Named where it is: the highest point. */
   readonly peak: { readonly bucket: number; readonly value: number; readonly label: string } | null;
   readonly width?: number;
@@ -36,11 +35,11 @@ const POINTS = 150;
 const SMALL = 11;
 
 export function timePanel(panel: TimePanel): Drawing {
-  const { name, title, description, valueTitle, bucketMs, durationMs, bands, series, eventsMs, top, kind, peak, width = 300, height = 200 } = panel;
+  const { name, title, description, valueTitle, bucketMs, durationMs, bands, series, eventsMs, top, peak, width = 300, height = 200 } = panel;
   const plot = { left: 42, right: width - 10, top: 42, bottom: height - 38 };
   const unit = timeUnit(durationMs);
   const x = axis({ title: `virtual time, ${unit.name}`, domain: [0, durationMs / unit.ms], range: [plot.left, plot.right], ticks: Math.floor((plot.right - plot.left) / 50) });
-  const y = axis({ title: valueTitle, domain: [0, top > 0 ? top * 1.04 : 1], range: [plot.bottom, plot.top], kind, ticks: 4 });
+  const y = axis({ title: valueTitle, domain: [0, top > 0 ? top * 1.04 : 1], range: [plot.bottom, plot.top], ticks: 4 });
   const at = (bucket: number): number => x.at(((bucket + 0.5) * bucketMs) / unit.ms);
 
   const parts = [bottomAxis(x, plot), leftAxis(y, plot)];

@@ -34,7 +34,7 @@ export type MeasureName = keyof typeof MEASURES;
 export interface RankingRow { readonly scheduler: string; readonly value: number }
 
 /** Who loses this part more of the connections than the one that loses least comes after all who do not: fast is easy for who serves few. */
-const TOLERATED_LOSS = 0.01;
+export const TOLERATED_LOSS = 0.01;
 
 /** Best first; of equals the one that was named first. */
 export function rank(runs: readonly SchedulerRun[], measure: MeasureName): RankingRow[] {

@@ -4,7 +4,7 @@
  */
 import type { LaboratoryResult, SchedulerRun } from '../result.ts';
 import { figureOf } from './figures.ts';
-import { durationText, figureText, numberText } from '../../charts/number-text.ts';
+import { durationText, figureText, numberText, percentText } from '../../charts/number-text.ts';
 import { ranked, type Ranked } from './ranking.ts';
 import { bar, sparkline } from './sparkline.ts';
 import { cut, lineText, padLeft, padRight, piece, width, wrap, type Piece } from './terminal-line.ts';
@@ -27,7 +27,9 @@ const COLUMNS: readonly { readonly heading: string; readonly key: string }[] = [
 const ONLY_IF_ANY = ['refused', 'broken'];
 const NAME_MOST = 20;
 const BAR = { least: 6, most: 30 };
-const SPARK = { least: 8, most: 30, heading: 'busiest server' };
+const SPARK = { most: 30, heading: 'busiest server' };
+/** Values further apart than this get bars on a log scale: beside a full bar, all others would be nothing. */
+const STEEP = 100;
 
 /** All scenarios; an overview first if there are several. */
 export function terminalView(results: readonly LaboratoryResult[], size: TerminalSize): string {
@@ -72,12 +74,14 @@ function table(result: LaboratoryResult, room: number, ascii: boolean): Piece[][
   const rankWide = String(rows.length).length + 1, nameWide = widest([...names, 'scheduler']), valueHeading = unitHeading(ranking.unit), valueWide = widest([...values, valueHeading]);
   let left = room - (rankWide + 1 + nameWide + 2 + valueWide);
 
-  const most = Math.max(0, ...rows.map(({ value }) => value).filter(Number.isFinite));
+  const part = barParts(rows.map(({ value }) => value));
   const hasBar = left > BAR.least + 1;
   if (hasBar) left -= BAR.least + 1;
   const chosen: { readonly heading: string; readonly cells: readonly string[]; readonly wide: number }[] = [];
-  const wantsSpark = runs.some(({ load }) => load.length > 0) && left > SPARK.heading.length + 2;
-  if (wantsSpark) left -= SPARK.heading.length + 2;
+  const busiest = rows.map(({ run }) => (run === null ? [] : busiestLoad(run)));
+  const peaks = busiest.map((values) => numberText(Math.max(0, ...values))), peakWide = widest([...peaks, 'most']);
+  const wantsSpark = runs.some(({ load }) => load.length > 0) && left > SPARK.heading.length + peakWide + 3;
+  if (wantsSpark) left -= SPARK.heading.length + peakWide + 3;
   for (const { heading, key } of COLUMNS) {
     const { value, unit } = figureOf(key);
     const found = rows.map(({ run }) => (run === null ? null : value(run)));
@@ -92,29 +96,28 @@ function table(result: LaboratoryResult, room: number, ascii: boolean): Piece[][
   if (hasBar) left -= barWide - BAR.least;
   const sparkWide = wantsSpark ? Math.min(SPARK.most, SPARK.heading.length + left) : 0;
 
-  const busiest = rows.map(({ run }) => (run === null ? [] : busiestLoad(run)));
-  const top = Math.max(0, ...busiest.flat());
   const heading = [
     piece(`${padRight('', rankWide)} ${padRight('scheduler', nameWide)}  ${padLeft(valueHeading, valueWide)}${hasBar ? ` ${padRight('', barWide)}` : ''}`, 'dim'),
     ...chosen.map((column) => piece(`  ${padLeft(column.heading, column.wide)}`, 'dim')),
-    piece(wantsSpark ? `  ${SPARK.heading}` : '', 'dim'),
+    piece(wantsSpark ? `  ${padRight(SPARK.heading, sparkWide)} ${padLeft('most', peakWide)}` : '', 'dim'),
   ];
   const lines = rows.map((row, index): Piece[] => {
     const style = styleOf(row, rows);
     return [
       piece(`${padLeft(String(row.rank), rankWide)} `, 'dim'), piece(`${padRight(names[index]!, nameWide)}  `, style), piece(padLeft(values[index]!, valueWide), style),
-      piece(hasBar ? ` ${padRight(bar(most > 0 ? row.value / most : 0, barWide, ascii), barWide)}` : '', style),
+      piece(hasBar ? ` ${padRight(bar(part.of(row.value), barWide, ascii), barWide)}` : '', style),
       ...chosen.map(({ cells, wide }) => piece(`  ${padLeft(cells[index]!, wide)}`)),
-      piece(wantsSpark ? `  ${sparkline(busiest[index]!, sparkWide, top, ascii)}` : '', 'accent'),
+      piece(wantsSpark ? `  ${padRight(sparkline(busiest[index]!, sparkWide, Math.max(0, ...busiest[index]!), ascii), sparkWide)}` : '', 'accent'), piece(wantsSpark ? ` ${padLeft(peaks[index]!, peakWide)}` : ''),
     ];
   });
-  return [heading, ...lines, ...(wantsSpark ? wrap(`Busiest server: its connections over time; a full block is ${numberText(top)}.`, room).map((line) => [piece(line, 'dim')]) : [])];
+  const notes = [...(hasBar && part.log ? ['Bars are on a log scale.'] : []), ...(wantsSpark ? ['Busiest server: its connections over time, each on its own scale, and the most of them.'] : [])];
+  return [heading, ...lines, ...wrap(notes.join(' '), room).map((line) => [piece(line, 'dim')])];
 }
 
 function overview(results: readonly LaboratoryResult[], room: number, ascii: boolean): Piece[][] {
   const rows = results.map((result) => {
     const rows = ranked(result);
-    const told = (row: Ranked | undefined): string => (row === undefined ? '-' : `${cut(row.scheduler, NAME_MOST, ascii)} ${figureText(row.value, result.ranking.unit)}`);
+    const told = (row: Ranked | undefined): string => (row === undefined ? '-' : `${cut(row.scheduler, NAME_MOST, ascii)} ${figureText(row.value, result.ranking.unit)}${row.behindForLoss ? `, loses ${percentText(row.lost)}` : ''}`);
     return { name: result.scenario.name, measure: `${result.ranking.measure}${result.ranking.unit.includes(' ') ? '' : `, ${result.ranking.unit}`}`, best: told(rows[0]), worst: told(rows.at(-1)) };
   });
   const wide = (key: 'name' | 'best' | 'worst', heading: string): number => widest([heading, ...rows.map((row) => row[key])]);
@@ -133,8 +136,18 @@ export function busiestLoad({ load }: SchedulerRun): number[] {
   return Array.from({ length: buckets }, (_, bucket) => load.reduce((most, one) => Math.max(most, one[bucket] ?? 0), 0));
 }
 
-function styleOf({ value }: Ranked, rows: readonly Ranked[]): Piece['style'] {
-  return value === rows[0]!.value ? 'best' : value === rows.at(-1)!.value ? 'worst' : 'plain';
+function styleOf({ rank, behindForLoss }: Ranked, rows: readonly Ranked[]): Piece['style'] {
+  return rank === 1 ? 'best' : behindForLoss || rank === rows.at(-1)!.rank ? 'worst' : 'plain';
+}
+
+/** How much of a bar each value fills. */
+function barParts(values: readonly number[]): { readonly of: (value: number) => number; readonly log: boolean } {
+  const known = values.filter((value) => Number.isFinite(value) && value > 0);
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  if (known.length === 0) return { of: () => 0, log: false };
+  if (most / least <= STEEP) return { of: (value) => value / most, log: false };
+  // A tenth of the bar for the least, so that it is seen.
+  return { of: (value) => (value > 0 ? 0.1 + (0.9 * Math.log(value / least)) / Math.log(most / least) : 0), log: true };
 }
 
 function unitHeading(unit: string): string {

@@ -23,7 +23,7 @@ export function reportPage(results: readonly LaboratoryResult[]): string {
 
 function summary(results: readonly LaboratoryResult[]): string {
   const head = results.map(({ scenario, ranking }, index) => `<th scope="col"><a href="#scenario-${index + 1}">${escapeText(scenario.name)}</a><span class="unit">${escapeText(`${ranking.measure}, ${unitText(ranking.unit)}`)}</span></th>`).join('');
-  const rows = summaryRows(results).map(({ scheduler, research, cells }) => `<tr><th scope="row">${escapeText(scheduler)}${research ? '*' : ''}</th>${cells.map(({ text, rank, level }) => `<td${level === null ? '' : ` class="heat${level}"`}>${rank === 1 ? '★ ' : ''}${escapeText(text)}${rank === null ? '' : `<br><small>${rank}.</small>`}</td>`).join('')}</tr>`).join('\n');
+  const rows = summaryRows(results).map(({ scheduler, research, cells }) => `<tr><th scope="row">${escapeText(scheduler)}${research ? '*' : ''}</th>${cells.map(({ text, rank, level, loses }) => `<td${level === null ? '' : ` class="heat${level}"`}>${rank === 1 ? '★ ' : ''}${escapeText(text)}${rank === null ? '' : `<br><small>${rank}.${loses ? ' ✕' : ''}</small>`}</td>`).join('')}</tr>`).join('\n');
   const keys = Array.from({ length: HEAT_LEVELS }, (_, level) => `<span class="key heat${level}">${escapeText(LEVEL_TEXTS[level]!)}</span>`).join('');
   return [
     `<div class="wide"><table class="heat"><caption>Every scheduler in every scenario, by the scenario’s own measure, with its rank; best overall first. ★ = first${results.some(({ runs }) => runs.some(({ research }) => research)) ? ', * = research, not in the kernel' : ''}.</caption><thead><tr><th scope="col">Scheduler</th>${head}</tr></thead><tbody>\n${rows}\n</tbody></table></div>`,

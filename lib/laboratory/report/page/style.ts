@@ -34,7 +34,7 @@ th{font-weight:600}thead th{vertical-align:bottom;line-height:1.25}thead .unit{d
 th:first-child,td.text,th.text{text-align:left}
 tbody th{font-weight:600;text-align:left;min-width:6.5em;max-width:18em}
 tr.best th,tr.best td{background:var(--panel)}
-.heat td{text-align:center;border:2px solid var(--ground);padding:.3em .55em;min-width:4.6em}.heat td small{opacity:.85}
+.heat td{text-align:center;border:2px solid var(--ground);padding:.12em .5em;min-width:4.6em;line-height:1.3}.heat tbody th{vertical-align:middle}.heat th:first-child{text-align:left!important}
 .heat thead th{text-align:center;max-width:9em;font-size:.8rem}
 .key{display:inline-block;padding:0 .55em;margin:0 .35em .3em 0;border-radius:3px;font-size:.8rem}
 pre{background:var(--panel);padding:.7em .9em;border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.86rem;margin:.5em 0}

@@ -10,11 +10,11 @@ const SERVERS_AT_MOST = 16;
 
 export function rankingTable(result: LaboratoryResult): string {
   const { measure, unit, lowerIsBetter } = result.ranking;
-  const rows = ranked(result);
+  const rows = ranked(result), losses = rows.some(({ lost }) => lost > 0);
   return table(`Ranked by ${measure}, ${lowerIsBetter ? 'lower' : 'higher'} is better${rows.some(({ run }) => run?.research === true) ? '; * research, not in the kernel' : ''}`,
-    [{ heading: 'Scheduler' }, { heading: 'Rank' }, { heading: sentence(measure), unit: unitText(unit) }, { heading: 'Beside the best' }],
-    rows.map(({ scheduler, rank, value, timesBest, run }): Row => ({
-      kind: rank === 1 ? 'best' : undefined, cells: [`${scheduler}${run?.research === true ? '*' : ''}`, String(rank), figureText(value, unit), rank === 1 ? 'best' : timesBest === null ? '-' : `${numberText(timesBest)} times`],
+    [{ heading: 'Scheduler' }, { heading: 'Rank' }, { heading: sentence(measure), unit: unitText(unit) }, { heading: 'Beside the best' }, ...(losses ? [{ heading: 'Lost', unit: '% of its connections' }] : [])],
+    rows.map(({ scheduler, rank, value, timesBest, run, lost, behindForLoss }): Row => ({
+      kind: rank === 1 ? 'best' : undefined, cells: [`${scheduler}${run?.research === true ? '*' : ''}`, String(rank), figureText(value, unit), rank === 1 ? 'best' : timesBest === null ? '-' : `${numberText(timesBest)} times`, ...(losses ? [`${percentText(lost)}${behindForLoss ? ', ranks last' : ''}`] : [])],
     })), 'ranking');
 }
 

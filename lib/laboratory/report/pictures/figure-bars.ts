@@ -1,6 +1,6 @@
 /** Bars for the ranking, for single figures of every scheduler, and for what each event moved. */
 import { barPanel, momentText, type BarRow, type Drawing } from '../../../charts/index.ts';
-import { figureText } from '../../../charts/number-text.ts';
+import { figureText, percentText } from '../../../charts/number-text.ts';
 import type { LaboratoryResult } from '../../result.ts';
 import { figureOf, type Figure } from '../figures.ts';
 import { ranked, runsBestFirst } from '../ranking.ts';
@@ -17,8 +17,8 @@ export function rankingBars(result: LaboratoryResult): Drawing {
   const rows = ranked(result);
   return barPanel({
     name: 'ranking', title: `Ranking by ${measure}, ${lowerIsBetter ? 'lower' : 'higher'} is better`, axis: axisTitle(measure, unit), percent: isPart(unit),
-    description: rows.map(({ rank, scheduler, value }) => `${rank}. ${scheduler}: ${valueInUnit(value, unit)}.`).join(' '),
-    groups: [{ rows: rows.map(({ scheduler, value, rank }): BarRow => ({ label: `${rank}. ${scheduler}`, value, text: figureText(value, unit), emphasis: value === rows[0]!.value ? 'best' : value === rows.at(-1)!.value ? 'worst' : null })) }],
+    description: rows.map(({ rank, scheduler, value, behindForLoss, lost }) => `${rank}. ${scheduler}: ${valueInUnit(value, unit)}${behindForLoss ? `, but loses ${percentText(lost)} of its connections` : ''}.`).join(' '),
+    groups: [{ rows: rows.map(({ scheduler, value, rank, behindForLoss, lost }): BarRow => ({ label: `${rank}. ${scheduler}`, value, text: `${figureText(value, unit)}${behindForLoss ? `, loses ${percentText(lost)}` : ''}`, emphasis: rank === 1 ? 'best' : behindForLoss || rank === rows.at(-1)!.rank ? 'worst' : null })) }],
   });
 }
 

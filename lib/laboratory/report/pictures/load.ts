@@ -1,5 +1,5 @@
 /**
- * Load over time, a panel for each scheduler, all on one scale. Up to eight servers are lines; more are bands (all servers, the middle eight tenths) with
+ * Load over time, a panel for each scheduler, on one scale; one that rises far above the others has its own, and says so. Up to eight servers are lines; more are bands (all servers, the middle eight tenths) with
  * the median, so that a thousand read as well as nine. Servers of different capacity are shown per unit of it: lines that meet are servers equally busy.
  */
 import { legend, momentText, sheet, timePanel, type Drawing, type LegendEntry, type TimePanel } from '../../../charts/index.ts';
@@ -8,7 +8,7 @@ import type { LaboratoryResult, SchedulerRun } from '../../result.ts';
 import { rankOf, runsBestFirst } from '../ranking.ts';
 
 const LINES_AT_MOST = 8;
-/** Beyond this ratio of the highest panel to the middle one, a level scale would flatten most panels. */
+/** A panel that rises this many times above the middle one would flatten all others. */
 const STEEP = 5;
 
 export interface LoadPictures { readonly legend: readonly LegendEntry[]; readonly panels: readonly Drawing[]; readonly unit: string }
@@ -21,16 +21,16 @@ export function loadPictures(result: LaboratoryResult): LoadPictures | null {
   const unit = perCapacity ? 'connections per unit of capacity' : 'connections at the server';
   const loads = runs.map((run) => (perCapacity ? scaled(result, run) : run.load));
   const tops = loads.map((load) => highest(load).value);
-  const top = Math.max(...tops), middle = [...tops].sort((a, b) => a - b)[tops.length >> 1]!;
-  const kind = top > STEEP * middle && top > 10 ? 'symlog' : 'linear';
+  const middle = [...tops].sort((a, b) => a - b)[(tops.length - 1) >> 1]!;
+  const common = Math.max(...tops.filter((top) => top <= STEEP * middle));
   const asLines = result.servers.length <= LINES_AT_MOST;
   const panels = runs.map((run, index): Drawing => {
-    const load = loads[index]!, peak = highest(load), rank = rankOf(result, run.scheduler)?.rank;
+    const load = loads[index]!, own = tops[index]! > common, peak = highest(load), rank = rankOf(result, run.scheduler)?.rank;
     const server = run.servers[peak.server]?.name ?? `server ${peak.server + 1}`;
     return timePanel({
-      name: `load-${index + 1}`, title: `${rank === undefined ? '' : `${rank}. `}${run.scheduler}`,
+      name: `load-${index + 1}`, title: `${rank === undefined ? '' : `${rank}. `}${run.scheduler}${own ? ' (own scale)' : ''}`,
       description: `${unit} over virtual time under ${run.scheduler}. Highest: ${numberText(peak.value)} at ${server}, ${momentText(peak.bucket * result.bucketMs, result.durationMs)} after the start.`,
-      valueTitle: unit, bucketMs: result.bucketMs, durationMs: result.durationMs, top, kind, eventsMs: result.events.map(({ atMs }) => atMs),
+      valueTitle: unit, bucketMs: result.bucketMs, durationMs: result.durationMs, top: own ? tops[index]! : common, eventsMs: result.events.map(({ atMs }) => atMs),
       peak: peak.value > 0 ? { bucket: peak.bucket, value: peak.value, label: `${server}: ${numberText(peak.value)}` } : null,
       ...(asLines ? { bands: [], series: load.map((values, slot) => ({ slot, values })) } : bands(load)),
     });

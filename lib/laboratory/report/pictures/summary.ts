@@ -7,6 +7,8 @@ import { rankOf, ranked } from '../ranking.ts';
 export interface SummaryCell {
   readonly text: string;
   readonly rank: number | null;
+  /** Ranks behind the others for what it loses. */
+  readonly loses: boolean;
   /** 0 (the best) to HEAT_LEVELS - 1; null where it did not run. */
   readonly level: number | null;
 }
@@ -21,7 +23,7 @@ export function summaryRows(results: readonly LaboratoryResult[]): SummaryRow[] 
   const rows = schedulers.map((scheduler) => {
     const cells = results.map((result): SummaryCell => {
       const found = rankOf(result, scheduler);
-      return found === null ? { text: '-', rank: null, level: null } : { text: figureText(found.value, result.ranking.unit), rank: found.rank, level: levelOf(found.timesBest) };
+      return found === null ? { text: '-', rank: null, loses: false, level: null } : { text: figureText(found.value, result.ranking.unit), rank: found.rank, loses: found.behindForLoss, level: found.behindForLoss ? HEAT_LEVELS - 1 : levelOf(found.timesBest) };
     });
     const places = results.flatMap((result, index) => (cells[index]!.rank === null ? [] : [(cells[index]!.rank! - 1) / Math.max(1, ranked(result).length - 1)]));
     return { scheduler, research: results.some(({ runs }) => runs.some((run) => run.scheduler === scheduler && run.research)), cells, place: places.reduce((sum, one) => sum + one, 0) / Math.max(1, places.length) };
@@ -35,12 +37,12 @@ export function summaryGrid(results: readonly LaboratoryResult[]): Drawing {
     name: 'summary', title: 'Schedulers by scenarios, each by the scenario’s own measure',
     description: results.map((result) => `${result.scenario.name}, ${result.ranking.measure}: best ${result.ranking.rows[0]?.scheduler ?? 'none'}, worst ${result.ranking.rows.at(-1)?.scheduler ?? 'none'}.`).join(' '),
     columns: results.map(({ scenario, ranking }) => `${scenario.name} (${ranking.unit.startsWith('of the ') ? '%' : ranking.unit})`),
-    rows: rows.map(({ scheduler, cells }) => ({ label: scheduler, cells: cells.map(({ text, level, rank }) => ({ text: rank === 1 ? `★ ${text}` : text, level })) })),
+    rows: rows.map(({ scheduler, cells }) => ({ label: scheduler, cells: cells.map(({ text, level, rank, loses }) => ({ text: rank === 1 ? `★ ${text}` : loses ? `${text} ✕` : text, level })) })),
   });
 }
 
 /** What the steps mean, for captions. */
-export const LEVEL_TEXTS: readonly string[] = Array.from({ length: HEAT_LEVELS }, (_, level) => (level === 0 ? 'best' : level < TIMES.length ? `up to ${TIMES[level]} times the best` : `more than ${TIMES.at(-1)} times`));
+export const LEVEL_TEXTS: readonly string[] = Array.from({ length: HEAT_LEVELS }, (_, level) => (level === 0 ? 'best' : level < TIMES.length ? `up to ${TIMES[level]} times the best` : `more than ${TIMES.at(-1)} times, or ✕: loses connections and ranks last`));
 
 function levelOf(timesBest: number | null): number {
   if (timesBest === null) return HEAT_LEVELS - 1;
