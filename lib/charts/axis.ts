@@ -24,14 +24,13 @@ export interface AxisWanted {
 }
 
 export function axis({ title, domain, range, kind = 'linear', ticks = 5, percent = false }: AxisWanted): Axis {
-  const tickText = (value: number): string => (percent ? `${numberText(value * 100)} %` : shortText(value));
   const [low, high] = domain[1] > domain[0] ? domain : [domain[0], domain[0] + 1];
   if (kind === 'linear') {
     const scale = scaleLinear([low, high], [...range]).clamp(true);
-    return { at: scale, ticks: scale.ticks(ticks).map((value) => ({ value, text: tickText(value) })), title, log: false };
+    return { at: scale, ticks: tickTexts(scale.ticks(ticks), percent, true), title, log: false };
   }
   const scale = scaleLog([low, high], [...range]).clamp(true);
-  return { at: scale, ticks: logTicks(low, high, Math.abs(range[1] - range[0])).map((value) => ({ value, text: tickText(value) })), title: `${title} (log scale)`, log: true };
+  return { at: scale, ticks: tickTexts(logTicks(low, high, Math.abs(range[1] - range[0])), percent, false), title: `${title} (log scale)`, log: true };
 }
 
 /** Below the plot. */
@@ -50,6 +49,18 @@ export function leftAxis(one: Axis, { left, right, top }: { readonly left: numbe
     text(one.title, { class: 'c-small c-soft', x: 0, y: 12 }),
     ...one.ticks.map(({ value }) => element('line', { class: 'c-grid', x1: left, x2: right, y1: one.at(value), y2: one.at(value) })),
     ...one.ticks.map(({ value, text: label }) => text(label, { class: 'c-small c-soft', x: left - 6, y: one.at(value) + 4, 'text-anchor': 'end' })));
+}
+
+/** On a level scale all with as many decimals as the finest needs: 0.5, 1.0, 1.5; on a log scale each with its own. */
+function tickTexts(values: readonly number[], percent: boolean, level: boolean): { readonly value: number; readonly text: string }[] {
+  const shown = values.map((value) => Number((percent ? value * 100 : value).toPrecision(6)));
+  const finest = Math.max(0, ...shown.map((value) => String(value).split('.')[1]?.length ?? 0));
+  const small = shown.every((value) => Math.abs(value) < 1000);
+  return values.map((value, index) => {
+    const one = shown[index]!;
+    const text = level && small ? one.toFixed(finest) : !Number.isInteger(one) && Math.abs(one) < 1 ? String(one) : shortText(one);
+    return { value, text: percent ? `${text} %` : text };
+  });
 }
 
 /** 12,000 -> "12k", 3,000,000 -> "3M": ticks have little room. */
@@ -72,5 +83,6 @@ function logTicks(low: number, high: number, room: number): number[] {
       if (value >= low * 0.999 && value <= high * 1.001) ticks.push(value);
     }
   }
-  return ticks.length >= 2 || steps.length > 1 ? ticks : [...new Set([...ticks, Number(low.toPrecision(1)), Number(high.toPrecision(1))])].filter((value) => value >= low && value <= high).sort((a, b) => a - b);
+  // Within less than a decade there may be no such number; evenly spaced ones then, which on so short a stretch look right.
+  return ticks.length >= 2 ? ticks : scaleLinear([low, high]).ticks(4);
 }

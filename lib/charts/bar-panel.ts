@@ -52,7 +52,7 @@ const ROW = 20, BAR = 12, LABEL_SIZE = 12, SMALL = 11, AXIS_ROOM = 38, LINE_LABE
 export function barPanel(panel: BarPanel): Drawing {
   const { name, title, description, percent = false, groups, width = 460, reference, markName } = panel;
   const rows = groups.flatMap((group) => group.rows);
-  const labelWide = Math.min(width * 0.4, Math.max(20, ...rows.map(({ label }) => textWidth(label, LABEL_SIZE) + 2)));
+  const labelWide = Math.min(width * 0.45, Math.max(20, ...rows.map(({ label }) => textWidth(label, LABEL_SIZE) * 1.08 + 2)));
   const valueText = ({ value, text: own }: BarRow): string => own ?? (value === null ? '-' : percent ? percentText(value) : numberText(value));
   const valueWide = Math.max(20, ...rows.map((row) => textWidth(valueText(row), SMALL) + 8));
   const [left, right] = [labelWide + 8, width - valueWide];
@@ -60,7 +60,7 @@ export function barPanel(panel: BarPanel): Drawing {
   const positive = all.filter((value) => value > 0);
   const [least, most] = [Math.min(...positive), Math.max(0, ...all)];
   const dots = positive.length === all.length && all.length > 1 && most / least > 100;
-  const x = axis({ title: panel.axis, domain: dots ? [least * 0.8, most] : [0, most > 0 ? most : 1], range: [left, right], kind: dots ? 'log' : 'linear', ticks: Math.max(2, Math.floor((right - left) / 62)), percent });
+  const x = axis({ title: panel.axis, domain: dots ? [least * 0.8, most] : [0, most > 0 ? most : 1], range: [left, right], kind: dots ? 'log' : 'linear', ticks: Math.max(2, Math.floor((right - left) / 55)), percent });
 
   const hasLineLabel = (group: BarGroup): boolean => group.name !== undefined || group.floor !== undefined;
   let y = reference === undefined ? 0 : LINE_LABEL_ROOM;
@@ -99,7 +99,7 @@ export function barPanel(panel: BarPanel): Drawing {
     }
     if (mark !== undefined) out.push(element('line', { class: 'c-mark', x1: x.at(mark), x2: x.at(mark), y1: middle - BAR / 2 - 2, y2: middle + BAR / 2 + 2 }));
     const after = Math.max(value === null ? left : x.at(value) + (dots ? 5 : 0), high === undefined ? 0 : x.at(high), mark === undefined ? 0 : x.at(mark));
-    out.push(text(valueText(row), { class: `c-small c-ink${strong}`, x: after + 5, y: middle + 4 }));
+    out.push(text(valueText(row), { class: `c-small c-ink c-halo${strong}`, x: after + 5, y: middle + 4 }));
     return out.join('');
   }
 

@@ -15,4 +15,4 @@ export { quantileRows, type QuantileRows } from './quantile-rows.ts';
 export { escapeText } from './svg.ts';
 export { spread, tailCurves, type TailCurve, type TailCurves } from './tail-curves.ts';
 export { chartCss, HEAT_LEVELS, heatTableCss, SERIES } from './theme.ts';
-export { momentText, timePanel, type TimePanel } from './time-panel.ts';
+export { timePanel, type TimePanel } from './time-panel.ts';

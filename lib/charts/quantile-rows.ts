@@ -19,7 +19,7 @@ export interface QuantileRows {
 const ROW = 20, LABEL_SIZE = 12;
 
 export function quantileRows({ name, title, description, axis: axisTitle, quantiles, rows, width = 460 }: QuantileRows): Drawing {
-  const labelWide = Math.min(width * 0.4, Math.max(20, ...rows.map(({ label }) => textWidth(label, LABEL_SIZE) + 2)));
+  const labelWide = Math.min(width * 0.4, Math.max(20, ...rows.map(({ label }) => textWidth(label, LABEL_SIZE) * 1.08 + 2)));
   const all = rows.flatMap(({ values }) => values).filter((value) => Number.isFinite(value) && value > 0);
   const key = legend(quantiles.map((label, slot) => ({ key: { kind: 'dot', slot }, label })), width);
   const top = key.height + 4, bottom = top + rows.length * ROW;

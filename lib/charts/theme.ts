@@ -24,6 +24,7 @@ interface Role { readonly selector: string; readonly property: 'fill' | 'stroke'
 
 const ROLES: readonly Role[] = [
   { selector: '.c-ground', property: 'fill', light: '#ffffff', dark: '#14171c' },
+  { selector: '.c-halo', property: 'stroke', light: '#ffffff', dark: '#14171c' },
   { selector: '.c-ink', property: 'fill', light: '#1b1f24', dark: '#eceff3' },
   { selector: '.c-soft', property: 'fill', light: '#57606a', dark: '#a9b3bf' },
   { selector: '.c-grid', property: 'stroke', light: '#dfe3e8', dark: '#2f353d' },
@@ -53,7 +54,7 @@ const BASE = [
   '.c-chart{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif;font-size:12px}',
   '.c-title{font-size:15px;font-weight:600}', '.c-head{font-size:13px;font-weight:600}', '.c-small{font-size:11px}', '.c-strong{font-weight:600}',
   '.c-line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:butt}', '.c-faint{fill:none;stroke-width:1.2}', '.c-grid{stroke-width:1}', '.c-rule{stroke-width:1}', '.c-mark{stroke-width:1.5}',
-  '.c-floor{stroke-dasharray:4 3}', '.c-event{stroke-dasharray:2 3}',
+  '.c-halo{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}', '.c-floor{stroke-dasharray:4 3}', '.c-event{stroke-dasharray:2 3}',
 ];
 
 /** The rules of every class that charts use. `scheme`: both, or one of them alone (a picture for a page that is never dark). */

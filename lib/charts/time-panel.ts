@@ -6,7 +6,7 @@ import { area, line } from 'd3-shape';
 import { axis, bottomAxis, leftAxis } from './axis.ts';
 import type { Drawing } from './drawing.ts';
 import { marker, seriesLine } from './legend.ts';
-import { element, fitText, px, text, textWidth } from './svg.ts';
+import { element, fitText, text, textWidth } from './svg.ts';
 
 export interface TimeSeries { readonly slot: number; readonly values: readonly number[] }
 export interface TimeBand { readonly strength: 0 | 1; readonly low: readonly number[]; readonly high: readonly number[] }
@@ -32,6 +32,8 @@ export interface TimePanel {
 
 /** More points than this are joined, each the highest of its neighbours: a peak is never drawn lower than it was. */
 const POINTS = 150;
+/** More events than this are short marks: a fence of lines would hide what they explain. */
+const EVENTS_IN_FULL = 8;
 const SMALL = 11;
 
 export function timePanel(panel: TimePanel): Drawing {
@@ -51,7 +53,7 @@ export function timePanel(panel: TimePanel): Drawing {
   let lastLabel = -Infinity;
   for (const [index, ms] of eventsMs.entries()) {
     const where = x.at(ms / unit.ms);
-    parts.push(element('line', { class: 'c-rule c-event', x1: where, x2: where, y1: plot.top, y2: plot.bottom }));
+    parts.push(element('line', { class: 'c-rule c-event', x1: where, x2: where, y1: plot.top, y2: eventsMs.length > EVENTS_IN_FULL ? plot.top + 6 : plot.bottom }));
     if (where - lastLabel < 9 + 6 * String(index + 1).length) continue;
     lastLabel = where;
     parts.push(text(String(index + 1), { class: 'c-small c-soft', x: where, y: plot.top - 4, 'text-anchor': 'middle' }));
@@ -67,7 +69,7 @@ export function timePanel(panel: TimePanel): Drawing {
     const [cx, cy] = [at(peak.bucket), y.at(peak.value)];
     const label = fitText(peak.label, width - plot.left - 20, SMALL), wide = textWidth(label, SMALL);
     const after = cx + 7 + wide <= width;
-    parts.push(element('circle', { class: 'c-mark', fill: 'none', cx, cy, r: 4 }), text(label, { class: 'c-small c-ink', x: after ? cx + 7 : Math.max(plot.left + wide, cx - 7), y: Math.max(plot.top + 10, cy - 4), 'text-anchor': after ? 'start' : 'end' }));
+    parts.push(element('circle', { class: 'c-mark', fill: 'none', cx, cy, r: 4 }), text(label, { class: 'c-small c-ink c-halo', x: after ? cx + 7 : Math.max(plot.left + wide, cx - 7), y: Math.max(plot.top + 10, cy - 4), 'text-anchor': after ? 'start' : 'end' }));
   }
   return { name, title, description, width, height, body: parts.join('') };
 }
@@ -87,8 +89,3 @@ function timeUnit(durationMs: number): { readonly name: string; readonly ms: num
   return durationMs > 3 * 3_600_000 ? { name: 'h', ms: 3_600_000 } : durationMs > 300_000 ? { name: 'min', ms: 60_000 } : durationMs > 3000 ? { name: 's', ms: 1000 } : { name: 'ms', ms: 1 };
 }
 
-/** For captions: "20 s". */
-export function momentText(ms: number, durationMs: number): string {
-  const unit = timeUnit(durationMs);
-  return `${px(ms / unit.ms)} ${unit.name}`;
-}

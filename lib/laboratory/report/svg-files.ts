@@ -1,20 +1,23 @@
 /** Every chart of the results as a file: summary.svg for several scenarios, and a folder's worth of NAME-CHART.svg each. */
-import { sheet, svgFile, type Drawing } from '../../charts/index.ts';
+import { durationText, sheet, svgFile, type Drawing } from '../../charts/index.ts';
 import type { LaboratoryResult } from '../result.ts';
 import { disruptionBars, figureBars, rankingBars } from './pictures/figure-bars.ts';
 import { loadSheet } from './pictures/load.ts';
 import { responseCurves, responseRows } from './pictures/response.ts';
-import { summaryGrid } from './pictures/summary.ts';
+import { LEVEL_TEXTS, summaryGrid } from './pictures/summary.ts';
+
+/** So many events are listed under the load. */
+const EVENTS_TOLD = 12;
 
 export interface SvgFile { readonly name: string; readonly content: string }
 
 export function svgFiles(results: readonly LaboratoryResult[]): SvgFile[] {
   const taken = new Set<string>(['summary']);
-  const summary: SvgFile[] = results.length > 1 ? [{ name: 'summary.svg', content: svgFile(summaryGrid(results)) }] : [];
+  const summary: SvgFile[] = results.length > 1 ? [{ name: 'summary.svg', content: svgFile(summaryGrid(results), { notes: [`★ first; shades: ${LEVEL_TEXTS.join(', ')}`] }) }] : [];
   return [...summary, ...results.flatMap((result) => {
     const prefix = fileName(result.scenario.name, taken);
     const { finding, command } = result;
-    return drawings(result).map((drawing) => ({ name: `${prefix}-${drawing.name}.svg`, content: svgFile({ ...drawing, title: titled(drawing, result) }, { notes: [...(drawing.name === 'ranking' ? [finding] : []), command] }) }));
+    return drawings(result).map((drawing) => ({ name: `${prefix}-${drawing.name}.svg`, content: svgFile({ ...drawing, title: titled(drawing, result) }, { notes: [...(drawing.name === 'ranking' ? [finding] : []), ...(drawing.name === 'load' ? eventNotes(result) : []), command] }) }));
   })];
 }
 
@@ -26,6 +29,12 @@ function drawings(result: LaboratoryResult): Drawing[] {
     rankingBars(result), responseRows(result), responseCurves(result), ...(load === null ? [] : [load]),
     ...together('figures', 'Balance, change and cost', figures), ...together('disruption', 'Disruption: flows that events sent elsewhere', disruption),
   ];
+}
+
+function eventNotes({ events }: LaboratoryResult): string[] {
+  if (events.length === 0) return [];
+  const told = events.slice(0, EVENTS_TOLD).map(({ atMs, text }, index) => `${index + 1}: ${text} (${durationText(atMs)})`);
+  return [`Events: ${told.join(', ')}${events.length > EVENTS_TOLD ? `, and ${events.length - EVENTS_TOLD} more` : ''}.`];
 }
 
 function titled({ name, title }: Drawing, { scenario }: LaboratoryResult): string {

@@ -12,7 +12,7 @@ const PAGE = `
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
 main{max-width:1160px;margin:0 auto;padding:24px 20px 48px}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 .3em}h2{font-size:1.3rem;line-height:1.25;margin:0 0 .3em}h3{font-size:1.05rem;margin:1.8em 0 .6em}
-h1,h2,h3,p,li,figcaption,dd,dt{overflow-wrap:anywhere}td,th{overflow-wrap:break-word}
+h1,h2,h3,p,li,figcaption,dd,dt{overflow-wrap:anywhere}td,th{overflow-wrap:break-word}td{white-space:nowrap}td.text{white-space:normal}
 a{color:var(--accent)}
 .question{color:var(--soft);margin:.2em 0}
 .finding{font-size:1.2rem;line-height:1.45;font-weight:600;border-left:4px solid var(--accent);padding:.1em 0 .1em .8em;margin:.7em 0 1em;max-width:52em}

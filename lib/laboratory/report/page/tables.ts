@@ -1,5 +1,5 @@
 /** The tables beside the pictures: the same figures in words, for reading off, for copying and for who cannot see the pictures. */
-import { durationText, figureText, momentText, numberText, percentText } from '../../../charts/index.ts';
+import { durationText, figureText, numberText, percentText } from '../../../charts/index.ts';
 import type { LaboratoryResult, LaboratoryServer } from '../../result.ts';
 import { figuresOf, type Figure } from '../figures.ts';
 import { ranked, runsBestFirst } from '../ranking.ts';
@@ -11,10 +11,10 @@ const SERVERS_AT_MOST = 16;
 export function rankingTable(result: LaboratoryResult): string {
   const { measure, unit, lowerIsBetter } = result.ranking;
   const rows = ranked(result), losses = rows.some(({ lost }) => lost > 0);
-  return table(`Ranked by ${measure}, ${lowerIsBetter ? 'lower' : 'higher'} is better${rows.some(({ run }) => run?.research === true) ? '; * research, not in the kernel' : ''}`,
+  return table(`Ranked by ${measure}, ${lowerIsBetter ? 'lower' : 'higher'} is better${rows.some(({ run }) => run?.research === true) ? '; * research, not in the kernel' : ''}${rows.some(({ behindForLoss }) => behindForLoss) ? '; ✕ ranks behind for what it loses' : ''}`,
     [{ heading: 'Scheduler' }, { heading: 'Rank' }, { heading: sentence(measure), unit: unitText(unit) }, { heading: 'Beside the best' }, ...(losses ? [{ heading: 'Lost', unit: '% of its connections' }] : [])],
     rows.map(({ scheduler, rank, value, timesBest, run, lost, behindForLoss }): Row => ({
-      kind: rank === 1 ? 'best' : undefined, cells: [`${scheduler}${run?.research === true ? '*' : ''}`, String(rank), figureText(value, unit), rank === 1 ? 'best' : timesBest === null ? '-' : `${numberText(timesBest)} times`, ...(losses ? [`${percentText(lost)}${behindForLoss ? ', ranks last' : ''}`] : [])],
+      kind: rank === 1 ? 'best' : undefined, cells: [`${scheduler}${run?.research === true ? '*' : ''}`, String(rank), figureText(value, unit), rank === 1 ? 'best' : timesBest === null ? '-' : `${numberText(timesBest)} times`, ...(losses ? [`${percentText(lost)}${behindForLoss ? ' ✕' : ''}`] : [])],
     })), 'ranking');
 }
 
@@ -29,7 +29,7 @@ export function disruptionTable(result: LaboratoryResult): string {
     const one = run.disruption.find((found) => found.event === index);
     if (one === undefined) return [];
     const part = (count: number): string => (one.probes === 0 ? '-' : percentText(count / one.probes));
-    return [{ cells: [`${index + 1}. ${event.text}`, momentText(event.atMs, result.durationMs), run.scheduler, numberText(one.probes), part(one.moved), part(one.necessary), part(Math.max(0, one.moved - one.necessary))] }];
+    return [{ cells: [`${index + 1}. ${event.text}`, durationText(event.atMs), run.scheduler, numberText(one.probes), part(one.moved), part(one.necessary), part(Math.max(0, one.moved - one.necessary))] }];
   }));
   return told.length === 0 ? '' : table('What each event moved', [{ heading: 'Event', text: true }, { heading: 'At' }, { heading: 'Scheduler', text: true }, { heading: 'Flows asked' }, { heading: 'Changed their server' }, { heading: 'Had to' }, { heading: 'Beyond need' }], told);
 }
@@ -65,9 +65,9 @@ export function serversTable({ servers }: LaboratoryResult): string {
     }));
 }
 
-export function eventsList({ events, durationMs }: LaboratoryResult): string {
+export function eventsList({ events }: LaboratoryResult): string {
   if (events.length === 0) return '';
-  return `<ol class="events">${events.map(({ atMs, text }) => `<li>${escapeText(`${momentText(atMs, durationMs)}: ${text}`)}</li>`).join('')}</ol>`;
+  return `<ol class="events">${events.map(({ atMs, text }) => `<li>${escapeText(`${durationText(atMs)}: ${text}`)}</li>`).join('')}</ol>`;
 }
 
 export function factsText({ connections, durationMs, bucketMs, servers, events, seed }: LaboratoryResult): string {

@@ -1,6 +1,6 @@
 /** Bars for the ranking, for single figures of every scheduler, and for what each event moved. */
-import { barPanel, momentText, type BarRow, type Drawing } from '../../../charts/index.ts';
-import { figureText, percentText } from '../../../charts/number-text.ts';
+import { barPanel, type BarRow, type Drawing } from '../../../charts/index.ts';
+import { durationText, figureText, percentText } from '../../../charts/number-text.ts';
 import type { LaboratoryResult } from '../../result.ts';
 import { figureOf, type Figure } from '../figures.ts';
 import { ranked, runsBestFirst } from '../ranking.ts';
@@ -33,7 +33,7 @@ export function disruptionBars(result: LaboratoryResult): Drawing[] {
     const told = runs.map((run) => ({ run, one: run.disruption.find((found) => found.event === event && found.probes > 0) }));
     if (told.every(({ one }) => one === undefined)) return [];
     return [barPanel({
-      name: `disruption-${event + 1}`, title: `Event ${event + 1}, ${momentText(atMs, result.durationMs)}: ${text}`, axis: 'flows that changed their server, % of those asked', percent: true, markName: 'had to change',
+      name: `disruption-${event + 1}`, title: `Event ${event + 1}, ${durationText(atMs)}: ${text}`, axis: 'flows that changed their server, % of those asked', percent: true, markName: 'had to change',
       description: told.map(({ run, one }) => (one === undefined ? `${run.scheduler}: not measured.` : `${run.scheduler}: ${one.moved} of ${one.probes} flows changed their server, ${one.necessary} had to.`)).join(' '),
       groups: [{ rows: told.map(({ run, one }): BarRow => (one === undefined ? { label: run.scheduler, value: null } : { label: run.scheduler, value: one.moved / one.probes, mark: one.necessary / one.probes })) }],
     })];

@@ -1,15 +1,15 @@
 /**
- * Load over time, a panel for each scheduler, on one scale; one that rises far above the others has its own, and says so. Up to eight servers are lines; more are bands (all servers, the middle eight tenths) with
+ * Load over time, a panel for each scheduler, on one scale where that shows something; panels that rise far above the lowest have a larger one, and say how much. Up to eight servers are lines; more are bands (all servers, the middle eight tenths) with
  * the median, so that a thousand read as well as nine. Servers of different capacity are shown per unit of it: lines that meet are servers equally busy.
  */
-import { legend, momentText, sheet, timePanel, type Drawing, type LegendEntry, type TimePanel } from '../../../charts/index.ts';
-import { numberText } from '../../../charts/number-text.ts';
+import { legend, sheet, timePanel, type Drawing, type LegendEntry, type TimePanel } from '../../../charts/index.ts';
+import { durationText, numberText } from '../../../charts/number-text.ts';
 import type { LaboratoryResult, SchedulerRun } from '../../result.ts';
 import { rankOf, runsBestFirst } from '../ranking.ts';
 
 const LINES_AT_MOST = 8;
-/** A panel that rises this many times above the middle one would flatten all others. */
-const STEEP = 5;
+/** Panels whose highest points are this many times apart do not share a scale: the lower would be flat. */
+const STEEP = 3;
 
 export interface LoadPictures { readonly legend: readonly LegendEntry[]; readonly panels: readonly Drawing[]; readonly unit: string }
 
@@ -21,16 +21,15 @@ export function loadPictures(result: LaboratoryResult): LoadPictures | null {
   const unit = perCapacity ? 'connections per unit of capacity' : 'connections at the server';
   const loads = runs.map((run) => (perCapacity ? scaled(result, run) : run.load));
   const tops = loads.map((load) => highest(load).value);
-  const middle = [...tops].sort((a, b) => a - b)[(tops.length - 1) >> 1]!;
-  const common = Math.max(...tops.filter((top) => top <= STEEP * middle));
+  const scales = scalesOf(tops), smallest = Math.min(...scales);
   const asLines = result.servers.length <= LINES_AT_MOST;
   const panels = runs.map((run, index): Drawing => {
-    const load = loads[index]!, own = tops[index]! > common, peak = highest(load), rank = rankOf(result, run.scheduler)?.rank;
+    const load = loads[index]!, top = scales[index]!, times = smallest > 0 ? top / smallest : 1, peak = highest(load), rank = rankOf(result, run.scheduler)?.rank;
     const server = run.servers[peak.server]?.name ?? `server ${peak.server + 1}`;
     return timePanel({
-      name: `load-${index + 1}`, title: `${rank === undefined ? '' : `${rank}. `}${run.scheduler}${own ? ' (own scale)' : ''}`,
-      description: `${unit} over virtual time under ${run.scheduler}. Highest: ${numberText(peak.value)} at ${server}, ${momentText(peak.bucket * result.bucketMs, result.durationMs)} after the start.`,
-      valueTitle: unit, bucketMs: result.bucketMs, durationMs: result.durationMs, top: own ? tops[index]! : common, eventsMs: result.events.map(({ atMs }) => atMs),
+      name: `load-${index + 1}`, title: `${rank === undefined ? '' : `${rank}. `}${run.scheduler}${times > 1 ? ` (scale × ${numberText(Number(times.toPrecision(2)))})` : ''}`,
+      description: `${unit} over virtual time under ${run.scheduler}. Highest: ${numberText(peak.value)} at ${server}, ${durationText(peak.bucket * result.bucketMs)} after the start.`,
+      valueTitle: unit, bucketMs: result.bucketMs, durationMs: result.durationMs, top, eventsMs: result.events.map(({ atMs }) => atMs),
       peak: peak.value > 0 ? { bucket: peak.bucket, value: peak.value, label: `${server}: ${numberText(peak.value)}` } : null,
       ...(asLines ? { bands: [], series: load.map((values, slot) => ({ slot, values })) } : bands(load)),
     });
@@ -61,6 +60,18 @@ function highest(load: readonly (readonly number[])[]): { readonly server: numbe
   let found = { server: 0, bucket: 0, value: 0 };
   for (const [server, buckets] of load.entries()) for (const [bucket, value] of buckets.entries()) if (value > found.value) found = { server, bucket, value };
   return found;
+}
+
+/** For each panel's highest point the end of its axis: from the lowest on, all within STEEP share the highest of them. */
+function scalesOf(tops: readonly number[]): number[] {
+  const sorted = [...tops].sort((a, b) => a - b);
+  const ends = new Map<number, number>();
+  for (let from = 0; from < sorted.length;) {
+    const group = sorted.slice(from).filter((top) => top <= sorted[from]! * STEEP);
+    for (const top of group) ends.set(top, group.at(-1)!);
+    from += group.length;
+  }
+  return tops.map((top) => ends.get(top)!);
 }
 
 function bands(load: readonly (readonly number[])[]): Pick<TimePanel, 'bands' | 'series'> {
