@@ -225,12 +225,15 @@ export class Dataplane {
     const live = { trace: core.trace, explain: this.#env.explain };
     core.trace = trace;
     this.#env.explain = (line) => trace.step('schedule', line);
-    trace.begin(p);
-    const { verdict, reason, ...answer } = foresee(core, p, question.mark, this.#onlyLooking);
-    trace.end(verdict, nowMs, this.network.interfaceAt(interfaceIdx)?.name ?? 'local', reason);
-    core.trace = live.trace;
-    this.#env.explain = live.explain;
-    return { record, ...answer };
+    try {
+      trace.begin(p);
+      const { verdict, reason, ...answer } = foresee(core, p, question.mark, this.#onlyLooking);
+      trace.end(verdict, nowMs, this.network.interfaceAt(interfaceIdx)?.name ?? 'local', reason);
+      return { record, ...answer };
+    } finally {
+      core.trace = live.trace;
+      this.#env.explain = live.explain;
+    }
   }
 
   readonly #onlyLooking: Chooser = {

@@ -127,6 +127,9 @@ t.test('a dump is answered in slices, one a round, and ends with the last', asyn
     },
     { report: (message) => reports.push(message), nowMs: () => 0, devices: () => [], longestBurstMs: () => 4, onEdit: () => {}, onNarrow: () => {} },
   );
+  const question = { id: 7, stop: false };
+  requests.handle({ id: 9, op: 'ask', question: 'readShadow', asked: question });
+  t.match(reports.splice(0), [{ kind: 'failed', id: 9, message: /not asked/ }]);
   requests.handle({ id: 1, op: 'connections' });
   t.same(reports, [], 'nothing before the next round');
   t.equal(requests.slice(), true);

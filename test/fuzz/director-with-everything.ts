@@ -6,6 +6,7 @@ import { Dataplane, type DataplaneOptions } from '../../lib/dataplane/dataplane.
 import { type Destination, type ForwardingMethod, IPIP_TUNNEL, type Tunnel } from '../../lib/model/destination.ts';
 import type { Protocol } from '../../lib/model/protocol.ts';
 import type { TableEdit } from '../../lib/model/table-edit.ts';
+import { SCHEDULER_NAMES } from '../../lib/schedulers/names.ts';
 import type { ServiceId, VirtualService } from '../../lib/model/virtual-service.ts';
 import { HostNetwork } from '../support/host-network.ts';
 
@@ -61,11 +62,22 @@ export function everyService(): FuzzService[] {
   return list;
 }
 
-/** `daemons`: both synchronisation daemons run too; they keep the core from its fast path. */
+/** `daemons`: both synchronisation daemons run too, which keep the core from its fast path, and everything is followed. */
 export function directorWithEverything(options: DataplaneOptions = {}, daemons = false): Dataplane {
   const dataplane = new Dataplane({ startMs: START_MS, maxConnections: 1 << 15, ...options });
   for (const edit of setUpEdits(daemons)) dataplane.edit(edit, START_MS);
+  if (daemons) followEverything(dataplane);
   return dataplane;
+}
+
+/** A shadow scheduler beside every service, and a recording of all. */
+export function followEverything(dataplane: Dataplane): void {
+  const services = everyService().map(({ service: { id } }) => id);
+  for (const [n, id] of services.entries()) {
+    const request = { service: id, scheduler: SCHEDULER_NAMES[n % SCHEDULER_NAMES.length]!, schedFlags: n & 3 };
+    dataplane.ask('startShadow', { id: n, request, seed: n }, START_MS);
+  }
+  dataplane.ask('startRecording', { id: 0, request: { services } }, START_MS);
 }
 
 function setUpEdits(daemons: boolean): TableEdit[] {

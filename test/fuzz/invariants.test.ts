@@ -7,7 +7,7 @@ import type { ConnectionRecord } from '../../lib/model/stats.ts';
 import type { ServiceId } from '../../lib/model/virtual-service.ts';
 import { ethernetFrame, ipPacket, TCP_FLAG, tcpSegment, udpDatagram } from '../support/frame-builder.ts';
 import { viewFrame } from '../support/frame-view.ts';
-import { CLIENT_MAC, destination, DEVICE_MACS, directorWithEverything, everyService, START_MS, VIP4, VIP6 } from './director-with-everything.ts';
+import { CLIENT_MAC, destination, DEVICE_MACS, directorWithEverything, everyService, followEverything, START_MS, VIP4, VIP6 } from './director-with-everything.ts';
 
 /** The ports of services whose connections the test makes: NAT, NAT with port mapping, DR, tunnels, persistent. */
 const PORTS = [80, 81, 82, 83, 84, 87, 90] as const;
@@ -23,6 +23,7 @@ class Bench implements FrameSink {
 
   constructor() {
     this.dataplane = directorWithEverything({ random: () => 0.5, maxConnections: 4096 });
+    followEverything(this.dataplane);
   }
   transmit(_interfaceIdx: number, memory: FrameMemory, off: number, len: number): void { this.sent.push(Buffer.from(memory.u8.subarray(off, off + len))); }
   pass(): void {}
