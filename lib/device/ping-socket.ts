@@ -12,6 +12,13 @@ const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const FLAGS = 0o4000 | 0o2000000;
 
+/** What of an AbortSignal is used. */
+interface EndSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void, options: { readonly once: true }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 interface EchoTypes { readonly domain: number; readonly protocol: number; readonly request: number; readonly reply: number; readonly unreachable: number }
 
 const ECHO: Readonly<Record<4 | 6, EchoTypes>> = {
@@ -22,7 +29,7 @@ const ECHO: Readonly<Record<4 | 6, EchoTypes>> = {
 let lastIdentifier = 0;
 
 /** Resolves with the echo reply; rejects when that is impossible, or with the signal's abort. */
-export function ping(target: Pick<MarkedTarget, 'address' | 'bindAddress' | 'bindInterface' | 'fwmark'>, family: 4 | 6, signal: AbortSignal): Promise<void> {
+export function ping(target: Pick<MarkedTarget, 'address' | 'bindAddress' | 'bindInterface' | 'fwmark'>, family: 4 | 6, signal: EndSignal): Promise<void> {
   const { address, bindAddress } = target;
   return new Promise((resolve, reject) => {
     const echo = ECHO[family];

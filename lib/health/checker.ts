@@ -7,6 +7,7 @@ import type { Socket as DatagramSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
 import type { CheckKind } from '../model/health-check.ts';
 import type { Family } from '../model/protocol.ts';
+import type { StopSignal } from './stop-signal.ts';
 
 /** Where the probe goes, defaults filled in. */
 export interface ProbeTarget {
@@ -35,11 +36,11 @@ export interface ProbeSockets {
   /** A socket that is being connected, so that ICMP errors come back as its errors. */
   udp(target: ProbeTarget): DatagramSocket;
   /** Resolves when an echo reply came; rejects with what came instead. Must end when the signal aborts. */
-  ping(target: ProbeTarget, family: Family, signal: AbortSignal): Promise<void>;
+  ping(target: ProbeTarget, family: Family, signal: StopSignal): Promise<void>;
 }
 
 export interface ProbeContext {
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
   readonly sockets: ProbeSockets;
   /** Which part of a check that has several (the urls of HTTP_GET), from 0. */
   readonly step: number;

@@ -15,6 +15,7 @@ import { checkSendExpect } from './checks/send-expect.ts';
 import { checkSmtp } from './checks/smtp.ts';
 import { checkTcp } from './checks/tcp.ts';
 import { checkUdp } from './checks/udp.ts';
+import { Stop } from './stop-signal.ts';
 
 export const CHECKERS: { readonly [Kind in CheckKind['kind']]: Checker<Kind> } = {
   tcp: checkTcp, 'send-expect': checkSendExpect, http: checkHttp, dns: checkDns, smtp: checkSmtp, udp: checkUdp, ping: checkPing, exec: checkExec, file: checkFile,
@@ -26,30 +27,26 @@ export function stepsOf(check: CheckKind): number {
   return check.kind === 'http' ? Math.max(1, check.urls.length) : 1;
 }
 
-/** A constant: what abort() makes by itself is an exception with a stack, which costs as much as a connection. */
-const OVER = new ProbeFailure('over');
+/** The longest delay of setTimeout. */
+const MOST_TIMEOUT_MS = 0x7fffffff;
 
-/** Never rejects. Whoever gives `controller` can end the probe early with it; it is aborted in any case when the probe is over. */
-export async function runProbe(
-  { check, timing, target: configured }: HealthCheck, target: ProbeTarget, step: number, sockets: ProbeSockets, controller: AbortController = new AbortController(),
-): Promise<ProbeOutcome> {
-  if (configured.viaVip === true) return failed('probing the virtual address through a real server is not supported');
-  const { signal } = controller;
-  let outstayed: NodeJS.Immediate | undefined;
-  let give: (outcome: ProbeOutcome) => void = () => {};
-  const late = new Promise<ProbeOutcome>((resolve) => (give = resolve));
-  // The checker hears of it first, and may know better what was missing.
-  const ended = (): void => void (outstayed = setImmediate(() => give(failed(`no answer within ${timing.timeoutSec} s`))));
-  signal.addEventListener('abort', ended, { once: true });
-  const timer = setTimeout(() => controller.abort(OVER), timing.timeoutSec * 1000);
-  try {
-    return await Promise.race([probe(check, target, { signal, step, sockets }), late]);
-  } finally {
-    clearTimeout(timer);
-    clearImmediate(outstayed);
-    signal.removeEventListener('abort', ended);
-    controller.abort(OVER);
-  }
+/** Never rejects. Whoever gives `stop` can end the probe early with it; it is stopped in any case when the probe is over. */
+export function runProbe({ check, timing }: HealthCheck, target: ProbeTarget, step: number, sockets: ProbeSockets, stop: Stop = new Stop()): Promise<ProbeOutcome> {
+  return new Promise((resolve) => {
+    let outstayed: NodeJS.Immediate | undefined;
+    const end = (outcome: ProbeOutcome): void => {
+      clearTimeout(timer);
+      if (outstayed !== undefined) clearImmediate(outstayed);
+      stop.removeEventListener('abort', ended);
+      stop.abort();
+      resolve(outcome);
+    };
+    // The checker hears of it first, and may know better what was missing.
+    const ended = (): void => void (outstayed = setImmediate(() => end(failed(`no answer within ${timing.timeoutSec} s`))));
+    stop.addEventListener('abort', ended);
+    const timer = setTimeout(() => stop.abort(), Math.min(timing.timeoutSec * 1000, MOST_TIMEOUT_MS));
+    void probe(check, target, { signal: stop, step, sockets }).then(end);
+  });
 }
 
 async function probe<Kind extends CheckKind['kind']>(check: Extract<CheckKind, { kind: Kind }>, target: ProbeTarget, context: Parameters<Checker<Kind>>[2]): Promise<ProbeOutcome> {

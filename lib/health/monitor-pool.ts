@@ -7,6 +7,7 @@ import { TimerWheel } from '../structures/timer-wheel.ts';
 import type { ProbeOutcome, ProbeTarget } from './checker.ts';
 import type { HealthClock } from './clock.ts';
 import { stepsOf } from './index.ts';
+import { Stop } from './stop-signal.ts';
 import { Monitor, type Inherited, type MonitorChange, type MonitorOptions } from './monitor.ts';
 
 export const MAX_MONITORS = 65_536;
@@ -17,7 +18,7 @@ const STARTS_A_TURN = 256;
 /** Checkers of keepalived that walk their urls, also when it is only one. */
 const URL_WALKERS = ['HTTP_GET', 'SSL_GET'];
 
-export type RunProbe = (check: HealthCheck, target: ProbeTarget, step: number, controller: AbortController) => Promise<ProbeOutcome>;
+export type RunProbe = (check: HealthCheck, target: ProbeTarget, step: number, stop: Stop) => Promise<ProbeOutcome>;
 
 export interface MonitorPoolOptions {
   readonly clock: HealthClock;
@@ -42,7 +43,7 @@ interface Entry {
   readonly target: ProbeTarget;
   readonly monitor: Monitor;
   readonly listeners: Set<(change: MonitorChange) => void>;
-  probe: AbortController | null;
+  probe: Stop | null;
 }
 
 export class MonitorPool {
@@ -106,7 +107,7 @@ export class MonitorPool {
     this.#byKey.delete(entry.key);
     this.#slots[entry.slot] = undefined;
     this.#free.push(entry.slot);
-    entry.probe?.abort(null);
+    entry.probe?.abort();
     entry.listeners.clear();
     const target = this.#targets.get(entry.target.address);
     if (target !== undefined) target.waiting = target.waiting.filter((one) => one !== entry);
@@ -155,12 +156,12 @@ export class MonitorPool {
   async #probe(entry: Entry, target: { running: number; waiting: Entry[] }): Promise<void> {
     const { clock, probe } = this.#options;
     const startMs = clock.nowMs();
-    const controller = new AbortController();
-    entry.probe = controller;
+    const stop = new Stop();
+    entry.probe = stop;
     this.#running++;
     let outcome: ProbeOutcome;
     try {
-      outcome = await probe(entry.check, entry.target, entry.monitor.step, controller);
+      outcome = await probe(entry.check, entry.target, entry.monitor.step, stop);
     } catch (error) {
       outcome = { ok: false, error: (error as Error).message };
     }

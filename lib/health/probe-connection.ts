@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ProbeFailure, type ProbeContext, type ProbeTarget } from './checker.ts';
+import type { StopSignal } from './stop-signal.ts';
 
 export interface TlsOptions { readonly servername: string | null; readonly verify: boolean }
 
@@ -17,7 +18,7 @@ const WORDS: Readonly<Record<string, string>> = {
 
 export class ProbeConnection {
   readonly #socket: Socket;
-  readonly #signal: AbortSignal;
+  readonly #signal: StopSignal;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #ended = false;
@@ -26,7 +27,7 @@ export class ProbeConnection {
   #wake: (() => void) | null = null;
   readonly #onAbort = (): void => this.#fail(new ProbeFailure(this.#connected ? 'connected, but no complete answer in time' : 'no connection in time'));
 
-  private constructor(socket: Socket, signal: AbortSignal) {
+  private constructor(socket: Socket, signal: StopSignal) {
     this.#socket = socket;
     this.#signal = signal;
     socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(new ProbeFailure(WORDS[error.code ?? ''] ?? error.message)));

@@ -4,11 +4,12 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import type { StopSignal } from './stop-signal.ts';
 
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
 export interface ProgramOptions {
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
   readonly user?: string | undefined;
   readonly group?: string | undefined;
   readonly wantsOutput?: boolean;
