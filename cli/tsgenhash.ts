@@ -3,7 +3,8 @@
  * genhash (keepalived --genhash): the digest of a page, as HTTP_GET and SSL_GET compare it. Options, output and exit status are the
  * original's: 1 for wrong usage, 0 for everything else, also when the connection failed.
  */
-import { connect, isIP, type Socket } from 'node:net';
+import { connect, isIP,  } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { digestOf, keepalivedRequest, splitReply } from '../lib/health/genhash.ts';
 import { hexDump } from './genhash/hex-dump.ts';
@@ -49,7 +50,7 @@ async function main(argv: readonly string[]): Promise<number> {
 async function fetchPage(options: GenhashOptions): Promise<Buffer | string> {
   const { server, port, url, virtualHost, protocol, timeoutSec } = options;
   const host = virtualHost ?? `${server.includes(':') ? `[${server}]` : server}:${port}`;
-  let socket: Socket;
+  let socket: Duplex;
   try {
     socket = await connecting(options);
   } catch (error) {
@@ -75,9 +76,9 @@ async function fetchPage(options: GenhashOptions): Promise<Buffer | string> {
   });
 }
 
-async function connecting({ server, port, ssl, sni, virtualHost, fwmark }: GenhashOptions): Promise<Socket> {
+async function connecting({ server, port, ssl, sni, virtualHost, fwmark }: GenhashOptions): Promise<Duplex> {
   // What sets marks needs the native shim; nothing else here does.
-  const plain = fwmark === 0 ? connect(port, server) : (await import('../lib/health/probe-sockets.ts')).hostSockets.tcp({ address: server, port, fwmark });
+  const plain: Duplex = fwmark === 0 ? connect(port, server) : (await import('../lib/health/probe-sockets.ts')).hostSockets.tcp({ address: server, port, fwmark });
   if (!ssl) return plain;
   const secure = connectTls({ socket: plain, rejectUnauthorized: false, minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0', ...(sni && virtualHost !== null ? { servername: virtualHost } : {}) });
   plain.on('error', (error) => secure.destroy(error));

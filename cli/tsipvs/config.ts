@@ -118,8 +118,8 @@ export function commandLines(commands: readonly ControlCommand[]): string {
 }
 
 export async function running(client: Pick<ApiClient, 'call'>): Promise<Running> {
-  const [{ services }, timeouts] = [await client.call('list', {}), await client.call('timeouts', {})];
-  return { timeouts, services: services.map(({ service, destinations }) => ({ service, destinations: destinations.map(({ destination }) => destination) })) };
+  const [{ services }, timeouts, { daemons }] = [await client.call('list', {}), await client.call('timeouts', {}), await client.call('daemons', {})];
+  return { timeouts, daemons, services: services.map(({ service, destinations }) => ({ service, destinations: destinations.map(({ destination }) => destination) })) };
 }
 
 async function fileAsRunning(path: string, argv: Args): Promise<Running> {

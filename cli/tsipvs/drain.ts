@@ -1,6 +1,6 @@
 /**
  * `tsipvs drain`: weight 0 at once, over checks and reloads, then wait for the last connection and say what still holds the server:
- * connections with their state and what is left of their time, and persistence templates. With --deadline the wait ends unsuccessfully.
+ * connections with their state, age, idle time and what is left to them, and persistence templates. With --deadline the wait ends unsuccessfully.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandModule } from 'yargs';
@@ -53,10 +53,20 @@ export async function holders(client: Pick<ApiClient, 'call'>, { id, address, po
 export function drainText(place: Place, held: readonly ConnectionRecord[], json: boolean): string {
   if (json) return `${JSON.stringify({ service: serviceKey(place.id), address: place.address, port: place.port, drained: held.length === 0, connections: held })}\n`;
   if (held.length === 0) return `${placeText(place)}: drained, no connection is left\n`;
-  const lines = held.slice(0, SHOWN).map((one) =>
-    `  ${one.template ? 'persistence template of' : one.state.padEnd(12)} ${one.client}${one.template ? '' : `:${one.clientPort}`}, ends in ${one.expiresSec} s without packets`);
+  // The oldest hold it longest.
+  const shown = held.toSorted((a, b) => (b.ageSec ?? 0) - (a.ageSec ?? 0)).slice(0, SHOWN);
+  const rows = [['STATE', 'CLIENT', 'AGE', 'IDLE', 'ENDS IN'], ...shown.map((one) => [
+    one.template ? 'persistence template' : one.state, one.template ? one.client : `${one.client.includes(':') ? `[${one.client}]` : one.client}:${one.clientPort}`,
+    secondsText(one.ageSec), secondsText(one.idleSec), secondsText(one.expiresSec),
+  ])];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map((row) => `  ${row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ')}`);
   if (held.length > SHOWN) lines.push(`  and ${held.length - SHOWN} more`);
   return [`${placeText(place)}: drained, still held by ${countText(held)}`, ...lines, ''].join('\n');
+}
+
+function secondsText(seconds: number | undefined): string {
+  return seconds === undefined ? '-' : `${seconds} s`;
 }
 
 function countText(held: readonly ConnectionRecord[]): string {

@@ -20,6 +20,7 @@ import { AdminOverrides } from './admin-overrides.ts';
 import type { ApiCaller } from './api/message.ts';
 import { DrainWatch } from './drain-watch.ts';
 import type { AdminRequest, HealthApi } from './health-api.ts';
+import { syncCommands } from './plan.ts';
 import type { Log } from './log.ts';
 import { describeCommand, ManagedTable, type TableView } from './managed-table.ts';
 import { UnmanagedAdmin } from './unmanaged-admin.ts';
@@ -256,14 +257,13 @@ export class HealthController implements HealthApi {
     }
   }
 
-  /** Both roles, as keepalived without a VRRP instance; a daemon that runs already is left as it is. */
+  /** A daemon that cannot be started (its interface may come later) does not keep the services from running. */
   async #startSync({ syncDaemon }: DesiredConfiguration['globals']): Promise<void> {
     if (syncDaemon === null) return;
     const { daemons } = await this.#options.api.call('daemons', {});
-    for (const role of ['master', 'backup'] as const) {
-      if (daemons.some((running) => running.role === role)) continue;
-      const refusal = await this.#refused([{ op: 'startDaemon', daemon: { role, ...syncDaemon } }]);
-      if (refusal !== null) this.#options.log.error(`synchronisation daemon (${role}) not started: ${refusal.message}`);
+    for (const command of syncCommands(daemons, syncDaemon)) {
+      const refusal = await this.#refused([command]);
+      if (refusal !== null) this.#options.log.error(`synchronisation daemon not started: ${refusal.message}`);
     }
   }
 

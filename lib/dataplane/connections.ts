@@ -33,6 +33,8 @@ export class Connections {
   readonly capacity: number;
   readonly words: Int32Array;
   readonly cold: Int32Array;
+  /** When each connection was made, as LAST_SEEN counts. */
+  readonly created: Int32Array;
   /** IPv6: client and virtual address of each connection. */
   readonly addresses: Int32Array;
   readonly index: HashIndex;
@@ -58,6 +60,7 @@ export class Connections {
     this.capacity = capacity;
     this.words = int32Array(capacity * at.CONN_WORDS, options.allocate);
     this.cold = new Int32Array(capacity * at.COLD_WORDS);
+    this.created = new Int32Array(capacity);
     this.addresses = new Int32Array(capacity * at.ADDRESS_WORDS);
     this.index = new HashIndex(this.words, 1024, options.allocate ?? null);
     this.#pool = new IndexPool(capacity);
@@ -127,7 +130,7 @@ export class Connections {
     words[base + at.TARGET] = target;
     words[base + at.PORTS] = ports;
     words[base + at.KEY] = key;
-    words[base + at.LAST_SEEN] = this.clock(nowMs);
+    this.created[conn] = words[base + at.LAST_SEEN] = this.clock(nowMs);
     words[base + at.TIMEOUT] = FIRST_TIMEOUT_MS;
     words[base + at.DESTINATION] = destination === null ? -1 : destination.slot;
     words[base + at.NEW_PORTS] = flow.clientPort | (rawPort << 16);

@@ -3,8 +3,9 @@
  * what follows from it: that is monitor.ts, written once for all of them. A checker never waits for anything but its own target,
  * reads a bounded number of bytes, and lets go of everything it holds when `signal` aborts (the deadline, or nobody wants to know).
  */
-import type { Socket as DatagramSocket } from 'node:dgram';
-import type { Socket } from 'node:net';
+import type { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import type { Tunnel } from '../model/destination.ts';
 import type { CheckKind } from '../model/health-check.ts';
 import type { Family } from '../model/protocol.ts';
 import type { StopSignal } from './stop-signal.ts';
@@ -17,6 +18,8 @@ export interface ProbeTarget {
   readonly bindPort?: number;
   readonly bindInterface?: string;
   readonly fwmark?: number;
+  /** Through this real server to `address`, which is the virtual one, as the director forwards. */
+  readonly via?: { readonly address: string; readonly method: 'route' | 'tunnel'; readonly tunnel: Tunnel };
 }
 
 export interface ProbeOutcome {
@@ -29,12 +32,21 @@ export interface ProbeOutcome {
   readonly weightAdd?: number;
 }
 
+/** A net.Socket, or what is like one: emits 'connect' once. */
+export type ConnectingSocket = Duplex;
+
+/** What of a datagram socket is used. */
+export interface ConnectingDatagrams extends EventEmitter {
+  send(payload: Uint8Array, done: (error: Error | null) => void): void;
+  close(): void;
+}
+
 /** How checkers reach the network; tests and marked sockets bring their own. */
 export interface ProbeSockets {
   /** A connecting socket. */
-  tcp(target: ProbeTarget): Socket;
+  tcp(target: ProbeTarget): ConnectingSocket;
   /** A socket that is being connected, so that ICMP errors come back as its errors. */
-  udp(target: ProbeTarget): DatagramSocket;
+  udp(target: ProbeTarget): ConnectingDatagrams;
   /** Resolves when an echo reply came; rejects with what came instead. Must end when the signal aborts. */
   ping(target: ProbeTarget, family: Family, signal: StopSignal): Promise<void>;
 }

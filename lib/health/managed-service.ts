@@ -182,7 +182,12 @@ export class ManagedService {
     const [id] = this.desired.ids as [ServiceId, ...ServiceId[]];
     const { address, port } = destinationFor(id, destination);
     const { viaVip, ...rest } = target;
-    void viaVip;
+    const { method, tunnel } = destination;
+    // Masqueraded to or local, the real server's own address is the path.
+    if (viaVip === true && (method === 'route' || method === 'tunnel') && (target.address !== undefined || id.kind === 'address')) {
+      const vip = id.kind === 'address' ? id : { address: target.address!, port };
+      return { ...rest, address: target.address ?? vip.address, port: target.port ?? (vip.port === 0 ? port : vip.port), via: { address, method, tunnel } };
+    }
     return { ...rest, address: target.address ?? address, port: target.port ?? (port === 0 && id.kind === 'address' ? id.port : port) };
   }
 

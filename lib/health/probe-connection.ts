@@ -3,7 +3,7 @@
  * words for it, no more than a given number of bytes is ever held, the socket stops reading as soon as enough is there (a flood
  * costs one buffer), and an abort destroys it.
  */
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { ProbeFailure, type ProbeContext, type ProbeTarget } from './checker.ts';
 import type { StopSignal } from './stop-signal.ts';
@@ -17,7 +17,7 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 export class ProbeConnection {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #signal: StopSignal;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
@@ -27,7 +27,7 @@ export class ProbeConnection {
   #wake: (() => void) | null = null;
   readonly #onAbort = (): void => this.#fail(new ProbeFailure(this.#connected ? 'connected, but no complete answer in time' : 'no connection in time'));
 
-  private constructor(socket: Socket, signal: StopSignal) {
+  private constructor(socket: Duplex, signal: StopSignal) {
     this.#socket = socket;
     this.#signal = signal;
     socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(new ProbeFailure(WORDS[error.code ?? ''] ?? error.message)));
@@ -129,7 +129,7 @@ export class ProbeConnection {
   }
 }
 
-function secured(socket: Socket, { servername, verify }: TlsOptions): Socket {
+function secured(socket: Duplex, { servername, verify }: TlsOptions): Duplex {
   return connectTls({
     socket, rejectUnauthorized: verify, ...(servername === null ? {} : { servername }),
     // Old real servers are to be checked, not to be judged, unless asked for.

@@ -63,6 +63,9 @@ export interface ConnectionRecord {
   readonly state: string;
   /** Time until the entry expires, whole seconds, rounded down as the kernel prints it. */
   readonly expiresSec: number;
+  /** Whole seconds since it was made, and since its last packet; a template's last packet is that of its last new connection. Absent from links that cannot tell. */
+  readonly ageSec?: number;
+  readonly idleSec?: number;
   readonly client: string;
   readonly clientPort: number;
   readonly virtual: string;

@@ -51,14 +51,17 @@ t.test('drain, enable and weight ask for one thing, and say what holds now', asy
 t.test('drain says what holds the server: its connections and templates, nobody else\'s', async (t) => {
   const record: ConnectionRecord = {
     family: 4, protocol: 6, state: 'ESTABLISHED', expiresSec: 840, client: '203.0.113.7', clientPort: 40_001, virtual: '192.0.2.10', virtualPort: 80, destination: '10.1.0.1', destinationPort: 80,
-    template: false, method: 'masq', pe: null, peData: null,
+    template: false, method: 'masq', pe: null, peData: null, ageSec: 75, idleSec: 60,
   };
-  const connections = [record, { ...record, template: true, state: 'NONE', clientPort: 0, expiresSec: 30 }, { ...record, destination: '10.1.0.2' }, { ...record, virtualPort: 81 }, { ...record, protocol: 17 }];
+  const connections = [record, { ...record, template: true, state: 'NONE', clientPort: 0, expiresSec: 30, ageSec: 90 }, { ...record, destination: '10.1.0.2' }, { ...record, virtualPort: 81 }, { ...record, protocol: 17 }];
   const place = { id: WEB, address: '10.1.0.1', port: 80 };
   const held = await holders({ call: async () => ({ connections }) as never }, place);
   t.same(held, connections.slice(0, 2));
   t.equal(drainText(place, held, false), [
-    '10.1.0.1:80: drained, still held by 1 connection, 1 persistence template', '  ESTABLISHED  203.0.113.7:40001, ends in 840 s without packets', '  persistence template of 203.0.113.7, ends in 30 s without packets', '',
+    '10.1.0.1:80: drained, still held by 1 connection, 1 persistence template',
+    '  STATE                 CLIENT              AGE  IDLE  ENDS IN',
+    '  persistence template  203.0.113.7        90 s  60 s     30 s',
+    '  ESTABLISHED           203.0.113.7:40001  75 s  60 s    840 s', '',
   ].join('\n'));
   t.equal(drainText(place, [], false), '10.1.0.1:80: drained, no connection is left\n');
   t.match(JSON.parse(drainText(place, held, true)), { drained: false, connections: [{ client: '203.0.113.7' }, {}] });
