@@ -1,6 +1,7 @@
 /**
  * All monitors of the process on one timer wheel and one timer. Identical checks of one target are probed once, whoever asks; a target gets
- * no more than a few probes at a time, further ones wait in its own queue; nothing a target does keeps another one's probe from starting.
+ * (address and port) no more than a few probes at a time, further ones wait in its own queue; nothing a target does keeps another one's probe
+ * from starting.
  */
 import type { HealthCheck } from '../model/health-check.ts';
 import { TimerWheel } from '../structures/timer-wheel.ts';
@@ -52,7 +53,7 @@ export class MonitorPool {
   readonly #byKey = new Map<string, Entry>();
   readonly #slots: (Entry | undefined)[] = [];
   readonly #free: number[] = [];
-  /** Target address -> probes running, and those that wait for one of them to end. */
+  /** Target's address and port -> probes running, and those that wait for one of them to end. */
   readonly #targets = new Map<string, { running: number; waiting: Entry[] }>();
   #stopTimer: () => void = () => {};
   #timerMs = Infinity;
@@ -109,7 +110,7 @@ export class MonitorPool {
     this.#free.push(entry.slot);
     entry.probe?.abort();
     entry.listeners.clear();
-    const target = this.#targets.get(entry.target.address);
+    const target = this.#targets.get(placeOf(entry.target));
     if (target !== undefined) target.waiting = target.waiting.filter((one) => one !== entry);
   }
 
@@ -143,9 +144,9 @@ export class MonitorPool {
   }
 
   #start(entry: Entry): void {
-    const { address } = entry.target;
-    const target = this.#targets.get(address) ?? { running: 0, waiting: [] };
-    this.#targets.set(address, target);
+    const place = placeOf(entry.target);
+    const target = this.#targets.get(place) ?? { running: 0, waiting: [] };
+    this.#targets.set(place, target);
     if (target.running >= MAX_PROBES_A_TARGET) target.waiting.push(entry);
     else {
       target.running++;
@@ -169,7 +170,7 @@ export class MonitorPool {
     entry.probe = null;
     const next = target.waiting.shift();
     if (next !== undefined) void this.#probe(next, target);
-    else if (--target.running === 0) this.#targets.delete(entry.target.address);
+    else if (--target.running === 0) this.#targets.delete(placeOf(entry.target));
     // Nobody listens any more, or somebody else has the slot by now.
     if (this.#slots[entry.slot] !== entry) return;
     if (outcome.ok) this.#passed++;
@@ -179,6 +180,11 @@ export class MonitorPool {
     this.#arm(entry);
     if (change !== null) for (const listener of [...entry.listeners]) listener(change);
   }
+}
+
+/** A real server that is probed through its virtual address is a place of its own. */
+function placeOf({ address, port, via }: ProbeTarget): string {
+  return `${via === undefined ? '' : `${via.address} `}${address} ${port}`;
 }
 
 function monitorOptions({ name, check, timing }: HealthCheck): MonitorOptions {

@@ -4,6 +4,7 @@ import { commandText } from '../../lib/config/ipvsadm/command-text.ts';
 import { readKeepalived } from '../../lib/config/keepalived/read-keepalived.ts';
 import { desiredTable } from '../../lib/control/desired-table.ts';
 import { plan } from '../../lib/control/plan.ts';
+import type { SyncDaemon } from '../../lib/model/control-command.ts';
 import type { DesiredConfiguration } from '../../lib/model/desired-configuration.ts';
 
 const NO_TIMEOUTS = { tcp: 0, tcpFin: 0, udp: 0 };
@@ -38,4 +39,15 @@ t.test('a sorry server stands for servers that start down, and replaces those le
   t.same(start(''), ['10.1.0.9 1']);
   t.same(start('inhibit_on_failure'), ['10.1.0.1 0', '10.1.0.2 0', '10.1.0.9 1']);
   t.same(desiredTable(read(text('')), 'healthy')[0]!.destinations.length, 2);
+});
+
+t.test('the synchronisation daemons of the file are started, and again where interface or id differ', async (t) => {
+  const desired = read('global_defs {\n lvs_sync_daemon eth0 id 5 maxlen 1400 port 8849 ttl 3 group 224.0.0.90\n}\n');
+  const running = (...roles: readonly ('master' | 'backup')[]): SyncDaemon[] => roles.map((role) => ({ role, ...desired.globals.syncDaemon! }));
+  const difference = (daemons: readonly SyncDaemon[]): (string | null)[] => plan({ services: [], timeouts: NO_TIMEOUTS, daemons }, desired, { moment: 'healthy', keepOthers: false }).map(commandText);
+  const start = (role: string): string => `--start-daemon ${role} --mcast-interface eth0 --syncid 5 --sync-maxlen 1400 --mcast-group 224.0.0.90 --mcast-port 8849 --mcast-ttl 3`;
+  t.same(difference([]), [start('master'), start('backup')]);
+  t.same(difference(running('master', 'backup')), []);
+  t.same(difference([...running('master'), { ...running('backup')[0]!, syncId: 6 }]), ['--stop-daemon backup', start('backup')]);
+  t.same(plan({ services: [], timeouts: NO_TIMEOUTS, daemons: running('master') }, read(''), { moment: 'healthy', keepOthers: false }), [], 'a file that says nothing leaves them');
 });

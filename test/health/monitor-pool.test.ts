@@ -71,10 +71,13 @@ t.test('a target is probed a few times at once at most; the rest wait their turn
       }));
     },
   });
-  for (let port = 1; port <= 50; port++) pool.watch(TCP, { address: '10.1.0.1', port }, () => {});
+  for (let n = 1; n <= 50; n++) pool.watch({ ...TCP, timing: { ...TCP.timing, timeoutSec: n } }, { address: '10.1.0.1', port: 80 }, () => {});
   await clock.advanceTo(2000);
   t.equal(most, 8);
   t.equal(pool.statistics.passed, 50);
+  for (let port = 1; port <= 50; port++) pool.watch(TCP, { address: '10.1.0.2', port }, () => {});
+  await clock.advanceTo(2050);
+  t.equal(most, 50, 'another port is another target: one that hangs delays nobody there');
   pool.close();
 });
 
