@@ -6,7 +6,7 @@
 import type { Contender } from './contender.ts';
 import { MEASURES, type MeasureName } from './measures.ts';
 import type { Results } from './results.ts';
-import { spread, type Spread } from './statistics.ts';
+import { median, spread, type Spread } from './statistics.ts';
 
 export interface Floor {
   readonly measure: MeasureName;
@@ -39,7 +39,7 @@ export const FLOORS: readonly Floor[] = [
 
 export interface Verdict {
   readonly floor: Floor;
-  /** Each shape of ours that was measured, best first: ratio to the peers, or the figure itself. */
+  /** Each shape of ours that was measured, the one that decides first: ratio to the peers, or the figure itself. */
   readonly shapes: readonly { readonly contender: string; readonly value: Spread; readonly holds: boolean }[];
   readonly holds: boolean;
 }
@@ -55,7 +55,7 @@ export function judge(results: Results, contenders: readonly Contender[]): Verdi
       return [{ contender: name, value, holds: more ? value.median >= floor.limit : value.median <= floor.limit }];
     });
     if (shapes.length === 0) return [];
-    shapes.sort((a, b) => (more ? b.value.median - a.value.median : a.value.median - b.value.median));
+    shapes.sort((a, b) => (more === floor.every ? a.value.median - b.value.median : b.value.median - a.value.median));
     return [{ floor, shapes, holds: floor.every ? shapes.every(({ holds }) => holds) : shapes.some(({ holds }) => holds) }];
   });
 }
@@ -67,11 +67,21 @@ export function described({ measure, device, peers, limit }: Floor): string {
   return `${what} ${sign} ${limit} x ${peers.length === 1 ? peers[0]! : `the better of ${peers.join(' and ')}`}`;
 }
 
+/** What a floor's limit is a multiple of: the median of the best peer in each round. */
+export function reference(results: Results, { measure, peers }: Floor): number {
+  return median(bestPeers(results, measure, peers).filter(Number.isFinite));
+}
+
 function compared(results: Results, { measure, peers }: Floor, ours: string): number[] {
   const own = results.rounds(ours, measure);
   if (peers.length === 0) return own.filter(Number.isFinite);
+  const best = bestPeers(results, measure, peers);
+  return own.map((value, round) => value / (best[round] ?? NaN)).filter(Number.isFinite);
+}
+
+/** The best of the peers in each round; empty unless all of them were measured. */
+function bestPeers(results: Results, measure: MeasureName, peers: readonly string[]): number[] {
   const best = MEASURES[measure].better === 'more' ? Math.max : Math.min;
-  const others = peers.map((peer) => results.rounds(peer, measure)).filter((rounds) => rounds.length > 0);
-  if (others.length < peers.length) return [];
-  return own.map((value, round) => value / best(...others.map((rounds) => rounds[round] ?? NaN))).filter(Number.isFinite);
+  const rounds = peers.map((peer) => results.rounds(peer, measure));
+  return rounds.some(({ length }) => length === 0) ? [] : rounds[0]!.map((_, round) => best(...rounds.map((of) => of[round] ?? NaN)));
 }

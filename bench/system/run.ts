@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { chart } from './chart.ts';
 import type { Contender } from './contender.ts';
 import { environment } from './environment.ts';
 import { judge } from './floors.ts';
@@ -25,7 +26,8 @@ const USAGE = `usage: npm run bench -- [options]
   --rounds N         rounds (default 5, with --quick 1)
   --only NAME,...    contenders: route nft haproxy nginx packet xdp (or packet-1, packet-2 ... by workers)
   --loads NAME,...   loads: ${LOADS.map(({ name }) => name).join(' ')}
-  --json FILE        where the figures go (default dist/bench/live.json)
+  --json FILE        where the figures go (default dist/figures/live.json)
+  --svg FILE         where the chart goes (default dist/figures/live.svg)
   --assert           end with status 1 if a floor is not reached
 `;
 const NEEDED = ['ip', 'nft', 'ethtool', 'gcc', 'iperf3', 'haproxy', 'nginx', 'ss', 'taskset', 'sysctl'];
@@ -38,6 +40,7 @@ interface Options {
   readonly contenders: readonly Contender[];
   readonly loads: readonly Load[];
   readonly json: string;
+  readonly svg: string;
   readonly assert: boolean;
 }
 
@@ -57,8 +60,13 @@ async function main(args: string[]): Promise<number> {
   const verdicts = judge(results, options.contenders);
   process.stdout.write(`\nmedians of ${options.rounds} round${options.rounds === 1 ? '' : 's'}\n${figuresTable(results, options.contenders)}`);
   if (verdicts.length > 0) process.stdout.write(`\n${floorsTable(verdicts)}`);
-  write(options.json, `${JSON.stringify({ environment: environment(), rounds: options.rounds, loadMs: loadMs(options), measures: MEASURES, results, floors: verdicts }, null, 2)}\n`);
-  process.stdout.write(`\nfigures: ${options.json}\n`);
+  const machine = environment();
+  write(options.json, `${JSON.stringify({ environment: machine, rounds: options.rounds, loadMs: loadMs(options), measures: MEASURES, results, floors: verdicts }, null, 2)}\n`);
+  write(options.svg, chart(results, options.contenders, verdicts, [
+    `npm run bench${args.length > 0 ? ' --' : ''}${args.map((arg) => ` ${arg}`).join('')}: medians of ${options.rounds} round${options.rounds === 1 ? '' : 's'}, whiskers from lowest to highest`,
+    `${machine['processors']} processors (${machine['processor']}), Linux ${machine['kernel']}, Node.js ${machine['node']}`,
+  ]));
+  process.stdout.write(`\nfigures: ${options.json}\nchart: ${options.svg}\n`);
   if (failures.length > 0) process.stdout.write(`not measured: ${failures.join('; ')}\n`);
   return options.assert && (failures.length > 0 || verdicts.some(({ holds }) => !holds)) ? 1 : 0;
 }
@@ -123,14 +131,14 @@ function loadMs({ quick }: Options): number {
 function optionsOf(args: string[]): Options {
   const { values } = parseArgs({ args, options: {
     quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, only: { type: 'string' }, loads: { type: 'string' },
-    json: { type: 'string', default: join(PROJECT_ROOT, 'dist/bench/live.json') },
+    json: { type: 'string', default: join(PROJECT_ROOT, 'dist/figures/live.json') }, svg: { type: 'string', default: join(PROJECT_ROOT, 'dist/figures/live.svg') },
     assert: { type: 'boolean', default: false },
   } });
   const rounds = values.rounds === undefined ? (values.quick ? 1 : 5) : Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) throw new Error(`--rounds ${values.rounds}: a number from 1 to 100`);
   const contenders = [...PEERS, ...ourContenders()];
   return {
-    quick: values.quick, rounds, json: values.json, assert: values.assert,
+    quick: values.quick, rounds, json: values.json, svg: values.svg, assert: values.assert,
     contenders: chosen('--only', values.only, contenders, ({ name, ours }) => [name, ours?.device ?? name]),
     loads: chosen('--loads', values.loads, LOADS, ({ name }) => [name]),
   };

@@ -19,8 +19,8 @@ export function figuresTable(results: Results, contenders: readonly Contender[])
 export function floorsTable(verdicts: readonly Verdict[]): string {
   return columns([
     ['floor', 'reached', '(min..max)', '', 'others'],
-    ...verdicts.map(({ floor, shapes: [best, ...others], holds }) => [
-      described(floor), `${best!.contender} ${figure(best!.value)}`, range(best!.value), holds ? 'holds' : 'UNDER',
+    ...verdicts.map(({ floor, shapes: [deciding, ...others], holds }) => [
+      described(floor), `${deciding!.contender} ${figure(deciding!.value)}`, range(deciding!.value), holds ? 'holds' : 'UNDER',
       others.map(({ contender, value }) => `${contender} ${figure(value)}`).join(', '),
     ]),
   ], true);
