@@ -219,19 +219,26 @@ export class XdpDevice implements Device {
     const held = this.#held;
     const ring = socket.receive;
     const { off, len, offload } = burst;
+    const { u16 } = memory;
     const waiting = Math.min(ring.available(), MAX_BURST - from);
+    const end = from + waiting;
     for (let i = 0; i < waiting; i++) {
       const address = ring.frameAddress(i);
-      const length = ring.frameLength(i);
       const at = from + i;
-      umem.hold(address >> CHUNK_SHIFT);
-      held[at] = address >> CHUNK_SHIFT;
+      // NB: a store asks for the cache line and waits for nobody: when the frame is looked at below, it has come from the processor that received it,
+      // and for writing too.
+      u16[(address - 2) >> 1] = 0;
       off[at] = address;
-      len[at] = length;
-      offload[at] = pendingChecksum(memory, address, length);
+      len[at] = ring.frameLength(i);
     }
     ring.release(waiting);
-    return from + waiting;
+    for (let at = from; at < end; at++) {
+      const address = off[at] as number;
+      umem.hold(address >> CHUNK_SHIFT);
+      held[at] = address >> CHUNK_SHIFT;
+      offload[at] = pendingChecksum(memory, address, len[at] as number);
+    }
+    return end;
   }
 
   /** Have the kernel do it, or do it; returns the descriptor's options. The field holds the pseudo-header sum. */
