@@ -88,7 +88,7 @@ export class XdpDevice implements Device {
     this.#epoll = epoll();
     this.pollFds = [this.#epoll];
     try {
-      for (const queue of options.queues) this.#openSocket(queue, true);
+      for (const queue of options.queues) this.#openSocket(queue, false);
     } catch (error) {
       this.close();
       throw explained(error, name);
@@ -195,7 +195,7 @@ export class XdpDevice implements Device {
     for (const socket of this.#sockets.filter(({ queue }) => !queues.includes(queue))) this.#closeSocket(socket);
     const missing = queues.filter((queue) => !this.queues.includes(queue));
     try {
-      for (const queue of missing) this.#openSocket(queue, false);
+      for (const queue of missing) this.#openSocket(queue, true);
     } catch (error) {
       // Not up yet, or gone again: the next change of the interface says so. Until then the packet device receives and sends.
       if (!(error instanceof SystemCallError)) throw error;
@@ -282,8 +282,8 @@ export class XdpDevice implements Device {
     fill.publish();
   }
 
-  #openSocket(queue: number, patient: boolean): void {
-    const socket = new XdpSocket(this.#umem, { ifindex: this.#ifindex, queue, ringSize: this.#ringSize, patient });
+  #openSocket(queue: number, running: boolean): void {
+    const socket = new XdpSocket(this.#umem, { ifindex: this.#ifindex, queue, ringSize: this.#ringSize, running });
     this.#sockets = [...this.#sockets, socket];
     this.#sender ??= socket;
     this.#refill(socket);

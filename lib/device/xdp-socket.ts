@@ -43,7 +43,8 @@ const STATISTICS_BYTES = 48;
 const SEND_BUFFER_BYTES = 16 * 1024 * 1024;
 /** Frames that one call may send (6.17 and later; 32 before). */
 const TRANSMIT_BUDGET = 512;
-const BUSY_RETRIES = 400;
+/** How long to wait for a queue at the start, and while packets wait. */
+const BUSY_MS = { start: 1000, running: 100 };
 const BUSY_WAIT_MS = 5;
 
 export interface XdpSocketOptions {
@@ -51,8 +52,8 @@ export interface XdpSocketOptions {
   readonly queue: number;
   /** Entries of each ring, a power of two. */
   readonly ringSize: number;
-  /** How often to try while the queue is still taken by a socket that was closed. */
-  readonly patient: boolean;
+  /** Packets wait meanwhile: be brief when the queue is still taken. */
+  readonly running: boolean;
 }
 
 export class XdpSocket {
@@ -111,10 +112,10 @@ export class XdpSocket {
   }
 
   /** The first socket registers the memory, the others join it through one that is bound. */
-  #bind({ ifindex, queue, patient }: XdpSocketOptions): void {
+  #bind({ ifindex, queue, running }: XdpSocketOptions): void {
     for (let share = this.#umem.sharedBy; share !== null; share = this.#umem.sharedBy) {
       try {
-        bindPatiently(this.fd, sockaddrXdp(ifindex, queue, XDP_SHARED_UMEM, share.fd), patient);
+        bindPatiently(this.fd, sockaddrXdp(ifindex, queue, XDP_SHARED_UMEM, share.fd), running ? BUSY_MS.running : BUSY_MS.start);
         return;
       } catch (error) {
         // The interface of that one has gone: through another, then.
@@ -123,7 +124,7 @@ export class XdpSocket {
       }
     }
     this.#umem.register(this.fd);
-    bindPatiently(this.fd, sockaddrXdp(ifindex, queue, XDP_COPY | XDP_USE_NEED_WAKEUP), patient);
+    bindPatiently(this.fd, sockaddrXdp(ifindex, queue, XDP_COPY | XDP_USE_NEED_WAKEUP), running ? BUSY_MS.running : BUSY_MS.start);
   }
 
   #map(offset: number, layout: RingLayout, bytes: number): ArrayBuffer {
@@ -159,9 +160,9 @@ function tune(fd: number, ringSize: number): void {
   }
 }
 
-function bindPatiently(fd: number, address: Uint8Array, patient: boolean): void {
+function bindPatiently(fd: number, address: Uint8Array, busyMs: number): void {
   const never = new Int32Array(new SharedArrayBuffer(4));
-  for (let tries = patient ? BUSY_RETRIES : 0; ; tries--) {
+  for (let tries = busyMs / BUSY_WAIT_MS; ; tries--) {
     try {
       bind(fd, address);
       return;

@@ -49,6 +49,11 @@ export class XdpUmem {
     return this.#freeCount;
   }
 
+  /** Chunks we hold; for whoever wants to know that none is lost. */
+  get heldCount(): number {
+    return this.#owners.reduce((count, owner) => count + (owner === HELD ? 1 : 0), 0);
+  }
+
   /** A free chunk for us to write a frame into, or -1. */
   take(): number {
     if (this.#freeCount === 0) return -1;
