@@ -23,15 +23,16 @@ export function whyNotXdp(name: string): string | null {
 
 /** NB: as XDP gets frames, the tag is often off already: those for a VLAN interface look like ours. */
 function vlanAbove(name: string): string | null {
-  let table: string;
   try {
-    table = readFileSync('/proc/net/vlan/config', 'utf8');
+    return vlanOn(name, readFileSync('/proc/net/vlan/config', 'utf8'));
   } catch {
+    // A kernel without VLANs.
     return null;
   }
-  for (const line of table.split('\n')) {
-    const [vlan, , below] = line.split('|').map((cell) => cell.trim());
-    if (below === name) return vlan!;
-  }
-  return null;
+}
+
+/** A VLAN interface over `name` in the text of /proc/net/vlan/config, or null. */
+export function vlanOn(name: string, table: string): string | null {
+  const rows = table.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  return rows.find(([, , below]) => below === name)?.[0] ?? null;
 }

@@ -25,6 +25,8 @@ export interface DaemonOptions {
 
 export class RunningLab {
   readonly topology: LabTopology;
+  /** Words that every daemon started here gets, e.g. --device. */
+  daemonArgs: readonly string[] = [];
   #state: LabState;
   #daemons = 0;
   #nextPort = FIRST_PORT;
@@ -83,7 +85,7 @@ export class RunningLab {
 
   async startDaemon(options: DaemonOptions = {}): Promise<LabProcess> {
     const interfaces = options.interfaces ?? this.topology.director.interfaces.map((i) => i.name);
-    const argv = [process.execPath, commandPath('tsipvsd'), '--socket', this.socket, ...interfaces.flatMap((i) => ['--interface', i]), ...(options.args ?? [])];
+    const argv = [process.execPath, commandPath('tsipvsd'), '--socket', this.socket, ...interfaces.flatMap((i) => ['--interface', i]), ...this.daemonArgs, ...(options.args ?? [])];
     this.#daemons++;
     this.#daemon = this.#remember(await startProcess({
       what: 'tsipvsd', log: this.daemonLog, namespace: this.topology.director.namespace, argv, readyPattern: / ready: /, readyTimeoutMs: READY_TIMEOUT_MS,

@@ -5,7 +5,7 @@ import type { Device } from '../../lib/device/device.ts';
 import { receiveQueues } from '../../lib/device/ethtool.ts';
 import { CHUNK_SHIFT, LONGEST_XDP_FRAME } from '../../lib/device/xdp-chunk.ts';
 import { XdpFilter } from '../../lib/device/xdp-filter.ts';
-import { whyNotXdp, whyPacket } from '../../lib/device/xdp-suitability.ts';
+import { vlanOn, whyNotXdp, whyPacket } from '../../lib/device/xdp-suitability.ts';
 import { XdpUmem } from '../../lib/device/xdp-umem.ts';
 import type { NetworkState } from '../../lib/model/network-state.ts';
 import { checksumOf, fold, pseudoSum, sumBytes } from '../../lib/wire/checksum.ts';
@@ -361,6 +361,8 @@ t.test('which interfaces are for XDP', SLOW, async (t) => {
   t.match(whyPacket('l0'), /^veth: /);
   t.equal(whyPacket('lo'), null);
   t.equal(whyNotXdp('l0'), null);
+  const table = 'VLAN Dev name\t | VLAN ID\nName-Type: VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD\neth0.5         | 5  | eth0\n';
+  t.same([vlanOn('eth0', table), vlanOn('eth0.5', table)], ['eth0.5', null]);
   bench.net.run(bench.director, 'ip', 'link', 'add', 'br0', 'type', 'bridge');
   t.match(whyNotXdp('br0'), /^bridge: /);
   t.throws(() => bench.filter.attach({ name: 'l0', ifindex: ifindexOf('l0'), mac: bench.macs.l0 }, false), { code: 'Unsupported', message: 'another XDP program is attached to it' });

@@ -8,16 +8,16 @@ import { judge } from '../../lib/lab/demo.ts';
 import { ECHO_PORT } from '../../lib/lab/topology.ts';
 import { writeSysctls } from '../../lib/lab/namespaces.ts';
 import { hostCounters } from './host-counters.ts';
-import { FULL, labCase, SKIP } from './lab-case.ts';
+import { FULL, labCase, onDevices, SKIP } from './lab-case.ts';
 import { setUpServices } from './lab-services.ts';
 
 const PREFIX = 'tsipvs-thost';
 const REQUESTS = FULL ? 498 : 60;
 
-for (const mode of ['nat', 'dr', 'tun'] as const) {
-  for (const vipOnHost of [true, false]) {
-    t.test(`${mode}, VIP ${vipOnHost ? '' : 'not '}on the host: nothing is lost and the host's stack keeps out, with ip_forward 0 and 1`, { skip: SKIP, timeout: 180_000 }, async (t) => {
-      await labCase(t, { mode, vipOnHost, prefix: PREFIX }, async (lab) => {
+for (const vipOnHost of [true, false]) {
+  for (const [mode, device] of onDevices(['nat', 'dr', 'tun'] as const, (one) => vipOnHost && one === 'nat')) {
+    t.test(`${mode} with ${device}, VIP ${vipOnHost ? '' : 'not '}on the host: nothing is lost and the host's stack keeps out, with ip_forward 0 and 1`, { skip: SKIP, timeout: 180_000 }, async (t) => {
+      await labCase(t, { mode, device, vipOnHost, prefix: PREFIX }, async (lab) => {
         await lab.startServer('director', lab.topology.director.namespace, []);
         await lab.startDaemon();
         const services = await setUpServices(lab);
@@ -47,8 +47,8 @@ for (const mode of ['nat', 'dr', 'tun'] as const) {
   }
 }
 
-t.test('--own-vips: a VIP that the host does not have is found by ARP and neighbour discovery', { skip: SKIP, timeout: 60_000 }, async (t) => {
-  await labCase(t, { mode: 'nat', vipOnHost: false, prefix: PREFIX }, async (lab) => {
+for (const device of ['packet', 'xdp'] as const) t.test(`--own-vips with ${device}: a VIP that the host does not have is found by ARP and neighbour discovery`, { skip: SKIP, timeout: 60_000 }, async (t) => {
+  await labCase(t, { mode: 'nat', device, vipOnHost: false, prefix: PREFIX }, async (lab) => {
     for (const vip of vips(lab)) await lab.run('client', ['ip', vip.includes(':') ? '-6' : '-4', 'route', 'del', vip]);
     await lab.startDaemon({ args: ['--own-vips'] });
     for (const service of await setUpServices(lab)) {
@@ -59,8 +59,8 @@ t.test('--own-vips: a VIP that the host does not have is found by ARP and neighb
   });
 });
 
-t.test('a killed daemon leaves the host its traffic at once, and a new one starts', { skip: SKIP, timeout: 120_000 }, async (t) => {
-  await labCase(t, { mode: 'nat', prefix: PREFIX }, async (lab) => {
+for (const device of ['packet', 'xdp'] as const) t.test(`a killed daemon with ${device} leaves the host its traffic at once, and a new one starts`, { skip: SKIP, timeout: 120_000 }, async (t) => {
+  await labCase(t, { mode: 'nat', device, prefix: PREFIX }, async (lab) => {
     await lab.startServer('director', lab.topology.director.namespace, []);
     const whoAnswers = async (address: string): Promise<unknown> => {
       const { answers, failures } = await lab.send({ kind: 'http', address, port: 80, count: 6 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../../lib/lab/run-command.ts';
 import { commandPath, type RunningLab } from '../../lib/lab/running-lab.ts';
-import { labCase, SKIP } from './lab-case.ts';
+import { labCase, onDevices, SKIP } from './lab-case.ts';
 
 const PREFIX = 'tsipvs-tdropin';
 
@@ -43,15 +43,15 @@ const MANUAL: readonly (readonly [string, string?])[] = [
 ];
 
 t.test('a script that knows nothing of us sets up NAT, direct routing and tunnelling through a link named ipvsadm', { skip: SKIP, timeout: 120_000 }, async (t) => {
-  for (const [mode, method] of [['nat', '-m'], ['dr', '-g'], ['tun', '-i']] as const) {
-    await labCase(t, { mode, prefix: PREFIX }, async (lab) => {
+  for (const [[mode, method], device] of onDevices([['nat', '-m'], ['dr', '-g'], ['tun', '-i']] as const, () => false)) {
+    await labCase(t, { mode, device, prefix: PREFIX }, async (lab) => {
       const { directory, environment } = linkedDirectory(lab);
       t.teardown(() => rmSync(directory, { recursive: true, force: true }));
       await lab.startDaemon();
       const { vip4, servers } = lab.topology;
       await runCommand(['sh', join(directory, 'script.sh'), vip4, method, ...servers.map((s) => s.address4)], { env: environment });
       const { answers, failures } = await lab.send({ kind: 'http', address: vip4, port: 80, count: 30 });
-      t.same({ answers, failures }, { answers: { rs1: 10, rs2: 10, rs3: 10 }, failures: {} }, mode);
+      t.same({ answers, failures }, { answers: { rs1: 10, rs2: 10, rs3: 10 }, failures: {} }, `${mode} with ${device}`);
     });
   }
 });

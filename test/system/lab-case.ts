@@ -14,11 +14,26 @@ export const FULL = process.env['TSIPVS_SYSTEM_TESTS'] === 'full';
 /** Reason to skip, or false. */
 export const SKIP: string | false = await whyNoNamespaces() ?? false;
 
-export async function labCase(t: Test, options: TopologyOptions & { readonly prefix: string }, work: (lab: RunningLab) => Promise<void>): Promise<void> {
+/** Devices that the system tests run with. */
+export type LabDevice = 'packet' | 'xdp';
+
+/** Each of `cases` with each device: all of them in the long version; in the short one xdp only where `short` says so. */
+export function onDevices<T>(cases: readonly T[], short: (one: T) => boolean): (readonly [T, LabDevice])[] {
+  return (['packet', 'xdp'] as const).flatMap((device) => cases.filter((one) => FULL || device === 'packet' || short(one)).map((one) => [one, device] as const));
+}
+
+export interface LabCaseOptions extends TopologyOptions {
+  readonly prefix: string;
+  /** The daemon's device; its own default where none is said. */
+  readonly device?: LabDevice;
+}
+
+export async function labCase(t: Test, { device, ...options }: LabCaseOptions, work: (lab: RunningLab) => Promise<void>): Promise<void> {
   const prefix = freePrefix(options.prefix);
   await removeLab(prefix);
   t.teardown(() => removeLab(prefix));
   const lab = await RunningLab.start({ ...options, prefix });
+  if (device !== undefined) lab.daemonArgs = ['--device', device];
   try {
     await work(lab);
   } finally {
