@@ -64,7 +64,9 @@ export class XdpDevice implements Device {
   readonly #ringSize: number;
   readonly #epoll: number;
   readonly #counters: DeviceCounters = { received: 0, transmitted: 0, receiveDrops: 0, transmitDrops: 0 };
+  /** Addresses of the frames of the last receive(). */
   readonly #held = new Int32Array(MAX_BURST);
+  readonly #done = new Int32Array(MAX_BURST);
   #ifindex: number;
   #sockets: XdpSocket[] = [];
   #sender: XdpSocket | null = null;
@@ -174,9 +176,7 @@ export class XdpDevice implements Device {
   }
 
   recycle(): void {
-    const umem = this.#umem;
-    const held = this.#held;
-    for (let i = 0; i < this.#heldCount; i++) umem.recycle(held[i] as number);
+    this.#umem.recycle(this.#held, this.#heldCount);
     this.#heldCount = 0;
     const sockets = this.#sockets;
     for (let i = 0; i < sockets.length; i++) this.#refill(sockets[i] as XdpSocket);
@@ -215,28 +215,19 @@ export class XdpDevice implements Device {
   }
 
   #take(socket: XdpSocket, burst: FrameBurst, from: number, memory: FrameMemory): number {
-    const umem = this.#umem;
-    const held = this.#held;
-    const ring = socket.receive;
     const { off, len, offload } = burst;
+    const held = this.#held;
     const { u16 } = memory;
-    const waiting = Math.min(ring.available(), MAX_BURST - from);
-    const end = from + waiting;
-    for (let i = 0; i < waiting; i++) {
-      const address = ring.frameAddress(i);
-      const at = from + i;
-      // NB: a store asks for the cache line and waits for nobody: when the frame is looked at below, it has come from the processor that received it,
-      // and for writing too.
-      u16[(address - 2) >> 1] = 0;
-      off[at] = address;
-      len[at] = ring.frameLength(i);
-    }
-    ring.release(waiting);
-    for (let at = from; at < end; at++) {
-      const address = off[at] as number;
-      umem.hold(address >> CHUNK_SHIFT);
-      held[at] = address >> CHUNK_SHIFT;
-      offload[at] = pendingChecksum(memory, address, len[at] as number);
+    const count = socket.receive.takeFrames(off, len, from, MAX_BURST - from);
+    const end = from + count;
+    // NB: a store asks for the cache line and waits for nobody: when the frame is looked at below, it has come from the processor that received it, and
+    // for writing too.
+    for (let i = from; i < end; i++) u16[((off[i] as number) - 2) >> 1] = 0;
+    this.#umem.hold(off, from, count);
+    for (let i = from; i < end; i++) {
+      const address = off[i] as number;
+      held[i] = address;
+      offload[i] = pendingChecksum(memory, address, len[i] as number);
     }
     return end;
   }
@@ -263,22 +254,18 @@ export class XdpDevice implements Device {
   }
 
   /** Chunks of sent frames come back. */
-  #complete(socket: XdpSocket): void {
-    const umem = this.#umem;
-    const ring = socket.completion;
-    const done = ring.available();
-    // NB: the address may carry the offset within the chunk.
-    for (let i = 0; i < done; i++) umem.sent(ring.address(i) >> CHUNK_SHIFT);
-    ring.release(done);
+  #complete({ completion }: XdpSocket): void {
+    const done = this.#done;
+    for (let count = MAX_BURST; count === MAX_BURST; ) {
+      count = completion.takeAddresses(done, MAX_BURST);
+      this.#umem.sent(done, count);
+    }
   }
 
-  #refill(socket: XdpSocket): void {
-    const umem = this.#umem;
-    const { fill, number } = socket;
+  #refill({ fill, number }: XdpSocket): void {
     const room = fill.free(LEAST_REFILL);
     if (room < LEAST_REFILL) return;
-    const count = Math.min(room, umem.freeCount - KEPT_CHUNKS);
-    for (let i = 0; i < count; i++) fill.putAddress(umem.lend(number) << CHUNK_SHIFT);
+    this.#umem.fill(fill, number, room, KEPT_CHUNKS);
     fill.publish();
   }
 

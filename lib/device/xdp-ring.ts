@@ -54,12 +54,18 @@ export class ProducerRing {
     return this.size - (this.#next - this.#taken | 0);
   }
 
-  /** Into a ring of addresses. Only after free(). */
-  putAddress(address: number): void {
-    const at = this.#base + ((this.#next & this.#mask) << ADDRESS_SHIFT);
-    this.#words[at] = address;
-    this.#words[at + 1] = 0;
-    this.#next = this.#next + 1 | 0;
+  /** Into a ring of addresses: those of `count` chunks of 2^shift bytes, from the end of a list. Only after free(). */
+  putChunks(chunks: Int32Array, end: number, count: number, shift: number): void {
+    const words = this.#words;
+    const mask = this.#mask;
+    const base = this.#base;
+    const from = this.#next;
+    for (let i = 0; i < count; i++) {
+      const at = base + (((from + i) & mask) << ADDRESS_SHIFT);
+      words[at] = (chunks[end - 1 - i] as number) << shift;
+      words[at + 1] = 0;
+    }
+    this.#next = from + count | 0;
   }
 
   /** Into a ring of frames. Only after free(). */
@@ -114,22 +120,35 @@ export class ConsumerRing {
     return Atomics.load(this.#words, this.#producer) - this.#next | 0;
   }
 
-  /** The i-th waiting entry of a ring of addresses. */
-  address(i: number): number {
-    return this.#words[this.#base + (((this.#next + i) & this.#mask) << ADDRESS_SHIFT)] as number;
+  /** From a ring of addresses: at most `most` into `addresses`; returns how many. */
+  takeAddresses(addresses: Int32Array, most: number): number {
+    const words = this.#words;
+    const mask = this.#mask;
+    const base = this.#base;
+    const from = this.#next;
+    const count = Math.min(this.available(), most);
+    for (let i = 0; i < count; i++) addresses[i] = words[base + (((from + i) & mask) << ADDRESS_SHIFT)] as number;
+    this.#release(count);
+    return count;
   }
 
-  /** The i-th waiting entry of a ring of frames. */
-  frameAddress(i: number): number {
-    return this.#words[this.#base + (((this.#next + i) & this.#mask) << FRAME_SHIFT)] as number;
+  /** From a ring of frames: at most `most` into `addresses` and `lengths`, from `at` on; returns how many. */
+  takeFrames(addresses: Int32Array, lengths: Int32Array, at: number, most: number): number {
+    const words = this.#words;
+    const mask = this.#mask;
+    const base = this.#base;
+    const from = this.#next;
+    const count = Math.min(this.available(), most);
+    for (let i = 0; i < count; i++) {
+      const entry = base + (((from + i) & mask) << FRAME_SHIFT);
+      addresses[at + i] = words[entry] as number;
+      lengths[at + i] = words[entry + LENGTH] as number;
+    }
+    this.#release(count);
+    return count;
   }
 
-  frameLength(i: number): number {
-    return this.#words[this.#base + (((this.#next + i) & this.#mask) << FRAME_SHIFT) + LENGTH] as number;
-  }
-
-  /** Give the first `count` entries back. */
-  release(count: number): void {
+  #release(count: number): void {
     if (count === 0) return;
     this.#next = this.#next + count | 0;
     Atomics.store(this.#words, this.#consumer, this.#next);

@@ -11,6 +11,7 @@
 import { allocate, setsockopt, SystemCallError, type Mapping } from '../../native-shims/index.ts';
 import { FrameMemory } from '../wire/frame.ts';
 import { CHUNK_BYTES, CHUNK_SHIFT, EXTRA_HEADROOM, METADATA_BYTES } from './xdp-chunk.ts';
+import type { ProducerRing } from './xdp-ring.ts';
 
 const SOL_XDP = 283;
 const XDP_UMEM_REG = 4;
@@ -62,16 +63,22 @@ export class XdpUmem {
     return chunk;
   }
 
-  /** A free chunk for a socket's fill ring. Only while freeCount > 0. */
-  lend(socket: number): number {
-    const chunk = this.#stack[--this.#freeCount] as number;
-    this.#owners[chunk] = socket;
-    return chunk;
+  /** Free chunks into a socket's fill ring, but `kept` at least stay. */
+  fill(ring: ProducerRing, socket: number, most: number, kept: number): void {
+    const count = Math.min(most, this.#freeCount - kept);
+    if (count <= 0) return;
+    const owners = this.#owners;
+    const stack = this.#stack;
+    const end = this.#freeCount;
+    for (let i = end - count; i < end; i++) owners[stack[i] as number] = socket;
+    ring.putChunks(stack, end, count, CHUNK_SHIFT);
+    this.#freeCount = end - count;
   }
 
-  /** A socket gave a frame in this chunk to us. */
-  hold(chunk: number): void {
-    this.#owners[chunk] = HELD;
+  /** A socket gave us these frames, by their addresses. */
+  hold(addresses: Int32Array, from: number, count: number): void {
+    const owners = this.#owners;
+    for (let i = from; i < from + count; i++) owners[(addresses[i] as number) >> CHUNK_SHIFT] = HELD;
   }
 
   isHeld(chunk: number): boolean {
@@ -83,17 +90,26 @@ export class XdpUmem {
     this.#owners[chunk] = socket;
   }
 
-  /** It was sent. */
-  sent(chunk: number): void {
-    this.#owners[chunk] = FREE;
-    this.#stack[this.#freeCount++] = chunk;
+  /** Frames that were sent, by their addresses (which may point anywhere into the chunk). */
+  sent(addresses: Int32Array, count: number): void {
+    const owners = this.#owners;
+    const stack = this.#stack;
+    const end = this.#freeCount;
+    for (let i = 0; i < count; i++) {
+      const chunk = (addresses[i] as number) >> CHUNK_SHIFT;
+      owners[chunk] = FREE;
+      stack[end + i] = chunk;
+    }
+    this.#freeCount = end + count;
   }
 
-  /** Back to the stack, unless it was given to a socket meanwhile. */
-  recycle(chunk: number): void {
-    if (this.#owners[chunk] !== HELD) return;
-    this.#owners[chunk] = FREE;
-    this.#stack[this.#freeCount++] = chunk;
+  /** Received frames, by their addresses, back to the stack, but for those that were given to a socket meanwhile. */
+  recycle(addresses: Int32Array, count: number): void {
+    const owners = this.#owners;
+    for (let i = 0; i < count; i++) {
+      const chunk = (addresses[i] as number) >> CHUNK_SHIFT;
+      if (owners[chunk] === HELD) this.#free(chunk);
+    }
   }
 
   /** A number for a new socket. */
@@ -133,11 +149,16 @@ export class XdpUmem {
   /** A socket was closed: take back whatever it had. */
   left(number: number): void {
     this.#sockets.delete(number);
-    for (let chunk = 0; chunk < this.chunks; chunk++) if (this.#owners[chunk] === number) this.sent(chunk);
+    for (let chunk = 0; chunk < this.chunks; chunk++) if (this.#owners[chunk] === number) this.#free(chunk);
   }
 
   close(): void {
     this.#mapping.release();
+  }
+
+  #free(chunk: number): void {
+    this.#owners[chunk] = FREE;
+    this.#stack[this.#freeCount++] = chunk;
   }
 
   #registration(withMetadata: boolean): Uint8Array {

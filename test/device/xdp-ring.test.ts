@@ -37,21 +37,21 @@ for (const start of [0, 0x7ffffffd | 0, -3]) {
     }
   });
 
-  t.test(`cursors from ${start >>> 0}: waiting entries are read and given back`, async (t) => {
+  t.test(`cursors from ${start >>> 0}: waiting frames are taken in order and given back`, async (t) => {
     const { buffer, kernel } = ring(16, start);
     const consumer = new ConsumerRing(buffer, LAYOUT, SIZE);
+    const [addresses, lengths] = [new Int32Array(SIZE), new Int32Array(SIZE)];
     let at = start;
     for (let round = 0; round < 5; round++) {
-      t.equal(consumer.available(), 0);
+      t.equal(consumer.takeFrames(addresses, lengths, 0, SIZE), 0);
       for (let i = 0; i < 6; i++, at = at + 1 | 0) kernel.set([4096 * i + round, 0, 100 + i, 0], 32 + ((at & (SIZE - 1)) << 2));
       kernel[0] = at;
       t.equal(consumer.available(), 6);
-      t.same([0, 5].map((i) => [consumer.frameAddress(i), consumer.frameLength(i)]), [[round, 100], [4096 * 5 + round, 105]]);
-      consumer.release(4);
+      t.equal(consumer.takeFrames(addresses, lengths, 1, 4), 4);
+      t.same([addresses[1], addresses[4], lengths[4]], [round, 4096 * 3 + round, 103]);
       t.equal(kernel[16], at - 2 | 0);
-      t.equal(consumer.frameLength(0), 104);
-      consumer.release(2);
-      consumer.release(0);
+      t.equal(consumer.takeFrames(addresses, lengths, 0, SIZE), 2);
+      t.same([...lengths.subarray(0, 2)], [104, 105]);
       t.equal(kernel[16], at);
     }
   });
@@ -61,11 +61,16 @@ t.test('rings of addresses have entries of eight bytes', async (t) => {
   const { buffer, kernel } = ring(8);
   kernel.fill(-1, 32);
   const fill = new ProducerRing(buffer, LAYOUT, SIZE);
-  for (let i = 0; i < SIZE; i++) fill.putAddress(i << 11);
+  fill.putChunks(Int32Array.of(9, 7, 6, 5, 4, 3, 2, 1, 0), 9, 3, 11);
+  t.equal(fill.free(6), 5);
+  fill.putChunks(Int32Array.of(9, 7, 6, 5, 4, 3), 6, 5, 11);
   t.equal(fill.free(1), 0);
   fill.publish();
   t.same([...kernel.subarray(32, 36)], [0, 0, 2048, 0]);
   const completion = new ConsumerRing(buffer, LAYOUT, SIZE);
-  t.equal(completion.available(), SIZE);
-  t.same([completion.address(0), completion.address(7)], [0, 7 << 11]);
+  const addresses = new Int32Array(SIZE);
+  t.equal(completion.takeAddresses(addresses, 6), 6);
+  t.equal(completion.takeAddresses(addresses.subarray(6), 6), 2);
+  t.same([...addresses], [0, 1, 2, 3, 4, 5, 6, 7].map((chunk) => chunk << 11));
+  t.equal(completion.available(), 0);
 });
