@@ -10,13 +10,18 @@ import { formatReference } from '../../lib/laboratory/scenario-schema.ts';
 import type { Scenario } from '../../lib/laboratory/scenario.ts';
 import { READY_SCENARIOS } from '../../lib/laboratory/scenarios/index.ts';
 import { schedulerChoices } from '../../lib/laboratory/scheduler-choice.ts';
+import { readTrace } from '../../lib/laboratory/trace/read-trace.ts';
+import { readBinary } from '../../lib/replay/replay-files.ts';
 import { costMeter } from './cost-meter.ts';
 import { scenarioListText, schedulerListText } from './schedulers-text.ts';
 import { terminalSize } from './terminal-size.ts';
 
 const MOST_CONNECTIONS = 100_000_000;
 
-interface BenchArgs { scenario: string[]; schedulers?: string | undefined; seed: number; connections?: number | undefined; cost: boolean; report?: string | undefined; svg?: string | undefined; json?: string | undefined; csv?: string | undefined }
+interface BenchArgs {
+  scenario: string[]; schedulers?: string | undefined; seed: number; connections?: number | undefined; trace?: string | undefined; service?: string | undefined; cost: boolean;
+  report?: string | undefined; svg?: string | undefined; json?: string | undefined; csv?: string | undefined;
+}
 
 const benchCommand: CommandModule<object, BenchArgs> = {
   command: 'bench <scenario..>', describe: 'Run schedulers through scenarios, in virtual time, and compare them',
@@ -25,6 +30,8 @@ const benchCommand: CommandModule<object, BenchArgs> = {
     .option('schedulers', { type: 'string', requiresArg: true, describe: 'rr,wlc,mh+mh-port,... or all. Default: what the scenario says' })
     .option('seed', { type: 'number', default: 1, requiresArg: true, describe: 'Of everything random: the same seed gives the same result' })
     .option('connections', { type: 'number', requiresArg: true, describe: 'A longer or shorter run; events keep their place in it' })
+    .option('trace', { type: 'string', requiresArg: true, describe: 'Arrivals, clients and lengths from this file: pcap, pcapng, or what "tsipvs record" wrote' })
+    .option('service', { type: 'string', requiresArg: true, describe: 'With --trace: whose connections, as "tcp 192.0.2.10 80". Default: the service with the most' })
     .option('cost', { type: 'boolean', default: true, describe: 'Measure time and memory of schedulers too; --no-cost: only what is the same on every machine' })
     .option('report', { type: 'string', requiresArg: true, describe: 'Write one HTML page with charts and tables there; it needs nothing else' })
     .option('svg', { type: 'string', requiresArg: true, describe: 'Write every chart as a file into this folder' })
@@ -37,6 +44,8 @@ const benchCommand: CommandModule<object, BenchArgs> = {
     const names = argv.scenario.flatMap((name) => (name === 'all' ? Object.keys(READY_SCENARIOS) : [name]));
     const worlds = names.map((name) => ({ name, scenario: scenarioOf(name) }));
     const chosen = worlds.map(({ scenario }) => schedulerChoices(argv.schedulers?.split(',') ?? scenario.schedulers));
+    if (argv.service !== undefined && argv.trace === undefined) throw new LvsError('BadRequest', '--service says whose connections of a trace: it needs --trace');
+    const trace = argv.trace === undefined ? undefined : readTrace(readBinary(argv.trace), argv.trace, argv.service ?? null);
     const { checkOutputs, progress, terminalOverview, terminalView, writeReports } = await import('../../lib/laboratory/report/index.ts');
     const outputs = { html: argv.report, svgDir: argv.svg, json: argv.json, csv: argv.csv };
     await checkOutputs(outputs);
@@ -46,7 +55,7 @@ const benchCommand: CommandModule<object, BenchArgs> = {
     const results: LaboratoryResult[] = [];
     for (const [index, { name, scenario }] of worlds.entries()) {
       const result = runScenario({
-        scenario, schedulers: chosen[index]!, seed, connections, command: commandOf(name, argv), cost,
+        scenario, schedulers: chosen[index]!, seed, connections, trace, command: commandOf(name, argv), cost,
         onProgress: (at) => { bar.update((index + (at.index + at.done) / at.count) / worlds.length, `${at.scenario}: ${at.scheduler}`); },
       });
       results.push(result);
@@ -91,7 +100,11 @@ function readyText(name: string): string {
   throw new LvsError('BadRequest', `no scenario "${name}", and no such file${nearest === null ? '' : ` (did you mean ${nearest}?)`}: ${known.join(', ')}`);
 }
 
-function commandOf(name: string, { seed, schedulers, connections }: BenchArgs): string {
-  const word = /^[\w./+-]+$/.test(name) ? name : `'${name.replaceAll('\'', '\'\\\'\'')}'`;
-  return `tsipvs schedulers bench ${word} --seed ${seed}${schedulers === undefined ? '' : ` --schedulers ${schedulers}`}${connections === undefined ? '' : ` --connections ${connections}`}`;
+function commandOf(name: string, { seed, schedulers, connections, trace, service }: BenchArgs): string {
+  const from = trace === undefined ? '' : ` --trace ${quoted(trace)}${service === undefined ? '' : ` --service ${quoted(service)}`}`;
+  return `tsipvs schedulers bench ${quoted(name)} --seed ${seed}${schedulers === undefined ? '' : ` --schedulers ${schedulers}`}${connections === undefined ? '' : ` --connections ${connections}`}${from}`;
+}
+
+function quoted(word: string): string {
+  return /^[\w./+-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`;
 }

@@ -3,7 +3,7 @@
  * seed and version give the same result to the byte; what depends on the machine (RunCost) stands apart and may be left out.
  */
 
-/** One figure's distribution over all connections, in ms of virtual time. */
+/** One figure's distribution over all requests (connections without keep-alive have one), in ms of virtual time. */
 export interface Distribution {
   readonly mean: number;
   readonly p50: number;
@@ -65,7 +65,7 @@ export interface RunCost {
 }
 
 export interface SchedulerRun {
-  /** With its flags: "mh", "sh,sh-port". */
+  /** With its flags, as --schedulers takes it: "mh", "sh+sh-port". */
   readonly scheduler: string;
   /** Not one of the kernel's: exists in the laboratory alone. */
   readonly research: boolean;
@@ -86,7 +86,7 @@ export interface SchedulerRun {
   readonly disruption: readonly Disruption[];
   /** Flows that a second director with the same servers, told of events in another order, sends elsewhere; of how many. */
   readonly disagreement: { readonly flows: number; readonly differ: number };
-  /** Highest load of a freshly joined server over its fair load, in the minute after it joined; null without one. */
+  /** Most of the new connections that a freshly joined server got in a second (or in as long as 50 fair ones take), over its fair part, in the minute after it joined; null without one. */
   readonly rampOvershoot: number | null;
   /** Persistence: the largest server's share over its ideal share, counted in clients; null without persistence. */
   readonly persistenceSkew: number | null;

@@ -14,6 +14,8 @@ import { finding, MEASURES, rank } from './ranking.ts';
 import type { LaboratoryEvent, LaboratoryResult, LaboratoryServer, RunCost, SchedulerRun } from './result.ts';
 import type { Scenario, ScenarioEvent } from './scenario.ts';
 import { Simulation } from './simulation.ts';
+import type { Trace } from './trace/trace.ts';
+import { traceDurationMs, TraceWorkload } from './trace/trace-workload.ts';
 import { lastArrivalMs, SyntheticWorkload, type Workload } from './workload.ts';
 
 const PROBES = 2048;
@@ -39,16 +41,14 @@ export interface RunProgress {
   readonly done: number;
 }
 
-/** Connections of another source than the scenario's own models. */
-export interface OtherWorkload { readonly make: () => Workload; readonly connections: number; readonly durationMs: number }
-
 export interface RunScenarioOptions {
   readonly scenario: Scenario;
   readonly schedulers: readonly SchedulerChoice[];
   readonly seed: number;
   /** As many as the scenario's rate and duration make, if not given; events keep their place within the run. */
   readonly connections?: number | undefined;
-  readonly workload?: OtherWorkload | undefined;
+  /** Connections of real traffic in place of the scenario's own. */
+  readonly trace?: Trace | undefined;
   /** What gives this result again. */
   readonly command: string;
   readonly cost: CostMeter | null;
@@ -81,18 +81,34 @@ interface Plan {
   readonly workload: () => Workload;
 }
 
-function planOf({ scenario, seed, connections: wanted, workload }: RunScenarioOptions): Plan {
-  const rate = workload === undefined ? rateOf(scenario) : (workload.connections / workload.durationMs) * 1000;
+function planOf({ scenario: given, seed, connections: wanted, trace: whole }: RunScenarioOptions): Plan {
+  if (whole !== undefined) return planOfTrace(given, { ...whole, flows: whole.flows.slice(0, wanted ?? Infinity) });
+  const scenario = given;
+  const rate = rateOf(scenario);
   const own = Math.max(1, Math.round((rate * scenario.durationMs) / 1000));
-  const connections = workload?.connections ?? wanted ?? own;
-  const stretch = workload === undefined ? connections / own : workload.durationMs / scenario.durationMs;
+  const connections = wanted ?? own;
+  const stretch = connections / own;
   const open = scenario.arrivals.process !== 'closed';
-  const durationMs = Math.max(1, Math.ceil(workload?.durationMs ?? (open ? lastArrivalMs(scenario, seed, connections) : scenario.durationMs * stretch)));
-  const events = scenario.events.map((event): ScenarioEvent => ({ ...event, atMs: event.atMs * stretch }));
+  const durationMs = Math.max(1, Math.ceil(open ? lastArrivalMs(scenario, seed, connections) : scenario.durationMs * stretch));
   return {
-    scenario: { ...scenario, events, durationMs, warmUpMs: scenario.warmUpMs * stretch }, connections, durationMs, bucketMs: bucketLengthMs(durationMs), rate,
-    workload: workload?.make ?? (() => new SyntheticWorkload(scenario, seed, connections)),
+    scenario: stretched(scenario, stretch, durationMs), connections, durationMs, bucketMs: bucketLengthMs(durationMs), rate,
+    workload: () => new SyntheticWorkload(scenario, seed, connections),
   };
+}
+
+function planOfTrace(scenario: Scenario, trace: Trace): Plan {
+  const durationMs = Math.ceil(traceDurationMs(trace)), connections = trace.flows.length;
+  const rate = (connections / durationMs) * 1000;
+  const description = `${scenario.description} Arrivals, clients and lengths of connections are those of a trace: ${connections} connections to "${trace.service}".`.trim();
+  return {
+    scenario: { ...stretched(scenario, durationMs / scenario.durationMs, durationMs), arrivals: { process: 'poisson', rate }, description },
+    connections, durationMs, bucketMs: bucketLengthMs(durationMs), rate, workload: () => new TraceWorkload(trace, scenario),
+  };
+}
+
+/** Events and warm-up keep their place in a longer or shorter run. */
+function stretched(scenario: Scenario, by: number, durationMs: number): Scenario {
+  return { ...scenario, durationMs, warmUpMs: scenario.warmUpMs * by, events: scenario.events.map((event) => ({ ...event, atMs: Math.min(durationMs, event.atMs * by) })) };
 }
 
 function rateOf({ arrivals, workSec, requests, pauseSec }: Scenario): number {
