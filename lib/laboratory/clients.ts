@@ -8,6 +8,9 @@ import type { Clients } from './scenario.ts';
 const FIRST_PORT = 1024;
 const PORTS = 65536 - FIRST_PORT;
 const HOSTS_PER_NETWORK = 254;
+/** First bytes: 10/8 is where the servers are, 192/8 where the service is. */
+const NO_CLIENTS: readonly number[] = [10, 127, 192];
+const FIRST_BYTES = Array.from({ length: 223 }, (_, n) => n + 1).filter((byte) => !NO_CLIENTS.includes(byte));
 
 export class ClientPopulation {
   readonly count: number;
@@ -71,10 +74,12 @@ class Networks {
   }
 }
 
-/** The n-th client address, as an int32: another one for each n, never one that no client has. */
+/** The n-th client address, as an int32: another one for each n (up to 3.6 thousand million), never one that no client has. */
 export function clientAddress(n: number, seed: number): number {
-  let address = n | 0;
-  do address = scrambled(address ^ Math.imul(seed, 0x9e3779b1)) ^ Math.imul(seed, 0x9e3779b1); while (!isClient(address));
+  const key = Math.imul(seed, 0x9e3779b1);
+  // NB: the walk keeps addresses apart only if it begins at one that a client can have.
+  let address = (FIRST_BYTES[n % FIRST_BYTES.length]! << 24) | (Math.floor(n / FIRST_BYTES.length) & 0xffffff);
+  do address = scrambled(address ^ key) ^ key; while (!isClient(address));
   return address;
 }
 
@@ -88,8 +93,7 @@ function scrambled(value: number): number {
 
 function isClient(address: number): boolean {
   const first = address >>> 24;
-  // 10/8 is where the servers are, 192/8 where the service is.
-  return first > 0 && first < 224 && first !== 10 && first !== 127 && first !== 192;
+  return first > 0 && first < 224 && !NO_CLIENTS.includes(first);
 }
 
 /** Alias method (Walker 1977, Vose 1991): draws in any proportion with one comparison. */
