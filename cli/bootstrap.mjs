@@ -40,6 +40,7 @@ const BUNDLES = [
   ['cli/tsipvsd.ts', 'tsipvsd.js', true],
   ['cli/tsgenhash.ts', 'tsgenhash.js', true],
   ['lib/dataplane/worker.ts', 'worker.js', false],
+  ['lib/dataplane/forwarder-worker.ts', 'forwarder-worker.js', false],
   ['lib/laboratory/report/index.ts', 'laboratory-report.js', false],
 ];
 

@@ -9,6 +9,7 @@ export type DeviceKind = (typeof DEVICE_KINDS)[number];
 
 /** 128 bytes a connection: more would not fit into one typed array's memory on common machines. */
 const MOST_CONNECTIONS = 16 * 1024 * 1024;
+const MOST_WORKERS = 64;
 
 export interface DaemonCommandLine {
   /** Empty: all that carry a route. */
@@ -23,6 +24,8 @@ export interface DaemonCommandLine {
   readonly logLevel: LogLevel;
   readonly jsonLogs: boolean;
   readonly maxConnections: number;
+  /** Null: by processors and queues. */
+  readonly workers: number | null;
   readonly ownVips: boolean;
 }
 
@@ -45,6 +48,7 @@ export async function parseDaemonOptions(argv: readonly string[], environment: R
     .option('log-level', { choices: LOG_LEVELS, default: 'info' as LogLevel, requiresArg: true, describe: 'Least important level to log' })
     .option('json-logs', { type: 'boolean', default: false, describe: 'Log lines as JSON' })
     .option('max-connections', { type: 'string', default: '1048576', requiresArg: true, describe: 'Entries the connection table may grow to' })
+    .option('workers', { type: 'string', requiresArg: true, describe: 'Threads of the data plane (default 1)' })
     .option('own-vips', { type: 'boolean', default: false, describe: 'Answer ARP and neighbour discovery for service addresses that no interface has' })
     .parserConfiguration({ 'greedy-arrays': false, 'parse-numbers': false, 'boolean-negation': false })
     .strict().demandCommand(0, 0, '', 'unexpected argument').version(version).help().alias('help', 'h').alias('version', 'V').wrap(100)
@@ -65,7 +69,7 @@ export async function parseDaemonOptions(argv: readonly string[], environment: R
   return {
     interfaces: [...new Set(parsed.interface ?? [])], device: parsed.device, socket: parsed.socket, socketGroup: parsed.socketGroup ?? null,
     rules: rules ?? null, config: config ?? null, saveOnExit: parsed.saveOnExit, metrics: metricsAddress(parsed.metrics), logLevel: parsed.logLevel, jsonLogs: parsed.jsonLogs,
-    maxConnections: connectionLimit(parsed.maxConnections), ownVips: parsed.ownVips,
+    maxConnections: connectionLimit(parsed.maxConnections), workers: workers(parsed.workers), ownVips: parsed.ownVips,
   };
 }
 
@@ -74,6 +78,13 @@ function metricsAddress(text: string | undefined): MetricsAddress | null {
   const address = parseMetricsAddress(text);
   if (address === null) throw new UsageError(`--metrics ${text} is not [ADDR:]PORT, for example 9117 or 0.0.0.0:9117`);
   return address;
+}
+
+function workers(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > MOST_WORKERS) throw new UsageError(`--workers ${text} is not a number from 1 to ${MOST_WORKERS}`);
+  return count;
 }
 
 function connectionLimit(text: string): number {

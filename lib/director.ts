@@ -35,6 +35,8 @@ export interface DirectorOptions {
   /** Empty: all that carry a route. */
   readonly interfaces: readonly string[];
   readonly maxConnections: number;
+  /** Threads of the data plane; null: as many as this machine and its interfaces are good for. */
+  readonly workers: number | null;
   /** Answer ARP and Neighbour Discovery for service addresses that the host does not have. */
   readonly ownVips: boolean;
   readonly log: Log;
@@ -69,7 +71,7 @@ export class Director {
 
   /** Resolves when packets are being handled (with an empty table). Nothing is left behind when it is refused. */
   static async start(options: DirectorOptions): Promise<Director> {
-    const { device, interfaces, maxConnections, ownVips, log, onFailure } = options;
+    const { device, interfaces, maxConnections, workers, ownVips, log, onFailure } = options;
     const table = new ServiceTable();
     if (device === 'none') {
       table.useNetwork(hostInterfaces());
@@ -80,7 +82,7 @@ export class Director {
     }
     let director: Director | null = null;
     const live = await LivePlane.start({
-      device, interfaces, maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE, ownVips, log, onFailure, onNetwork: (state) => {
+      device, interfaces, maxConnections, connTabSize: DEFAULT_CONN_TAB_SIZE, workers, ownVips, log, onFailure, onNetwork: (state) => {
         table.useNetwork(state);
         director?.health.addressesChanged();
       },

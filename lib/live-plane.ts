@@ -27,6 +27,7 @@ import { ConfiguredMirror } from './configured-mirror.ts';
 import { GuardLinger } from './guard-linger.ts';
 import { chooseDevices, type LiveDevice } from './live-devices.ts';
 import { chooseInterfaces } from './live-interfaces.ts';
+import { workerCount } from './live-workers.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
 import { LvsError } from './model/errors.ts';
 import type { NetworkInterface, NetworkState } from './model/network-state.ts';
@@ -51,6 +52,8 @@ export interface LivePlaneOptions {
   readonly interfaces: readonly string[];
   readonly maxConnections: number;
   readonly connTabSize: number;
+  /** Threads of the data plane; null: as many as this machine and its interfaces are good for. */
+  readonly workers: number | null;
   readonly ownVips: boolean;
   readonly log: Log;
   /** The host's network, at the start and on every change. */
@@ -166,7 +169,7 @@ export class LivePlane implements DataplaneLink {
   }
 
   async #start(): Promise<void> {
-    const { interfaces, device, maxConnections, connTabSize, ownVips, log, onFailure } = this.#options;
+    const { interfaces, device, maxConnections, connTabSize, workers, ownVips, log, onFailure } = this.#options;
     const watch = watchNetwork({}, (state) => this.#networkChanged(state), (neighbour) => this.#tell([{ op: 'neighbour', neighbour }]));
     this.#watch = watch;
     const chosen = chooseInterfaces(watch.state, interfaces);
@@ -179,7 +182,8 @@ export class LivePlane implements DataplaneLink {
     this.#filter = filter;
     for (const { interface: name, line } of lines) log.info(line, { interface: name });
     this.#worker = await WorkerLink.start({
-      file: workerFile(), device: device === 'pcap' ? 'pcap' : 'packet', maxConnections,
+      file: workerFile('worker.js'), forwarderFile: workerFile('forwarder-worker.js'),
+      forwarderWakes: Array.from({ length: workerCount(workers, device) - 1 }, wakeSignal), device: device === 'pcap' ? 'pcap' : 'packet', maxConnections,
       interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name, socketsFd: filter?.has(name) === true ? filter.socketsFd(name) : null })), connTabSize, ownVips, local, onLine: (name, line) => log.info(line, { interface: name }),
       wake: wakeSignal(), onCrash: onFailure, onResolve: (interfaceIdx, address) => watch.resolveNeighbour(interfaceIdx, address),
     });
@@ -308,9 +312,9 @@ function wakeSignal(): WakeSignal {
 }
 
 /** Beside this file in a bundle (dist/bin), in its folder otherwise (dist/lib). */
-function workerFile(): string {
+function workerFile(name: string): string {
   const here = dirname(fileURLToPath(import.meta.url));
-  const file = [join(here, 'worker.js'), join(here, 'dataplane', 'worker.js')].find((candidate) => existsSync(candidate));
-  if (file === undefined) throw new LvsError('Internal', `worker.js is missing beside ${here}: run "npm run build"`);
+  const file = [join(here, name), join(here, 'dataplane', name)].find((candidate) => existsSync(candidate));
+  if (file === undefined) throw new LvsError('Internal', `${name} is missing beside ${here}: run "npm run build"`);
   return file;
 }

@@ -252,6 +252,12 @@ export function allocate(length: number, huge = false): Mapping {
   return map(-1, length, huge);
 }
 
+/** A view of memory of this process: what allocate() has mapped, in another thread. It must stay mapped as long as the view is used. */
+export function memoryAt(address: number, length: number): ArrayBuffer {
+  if (!(address > 0 && length > 0)) throw new RangeError(`memory of ${length} bytes at ${address}`);
+  return native().arrayBufferAt(address, whole(length, 'length'));
+}
+
 /** Address of a typed array's first byte. Only valid while the array is referenced. */
 export function addressOf(bytes: ArrayBufferView): number {
   return native().addressOf(bytes);

@@ -1,7 +1,8 @@
 /**
- * The data plane in a worker thread, seen from the control thread as a DataplaneLink. Requests travel over their own port and are
- * numbered; the worker sleeps in poll, so each is followed by a signal on its eventfd. When the worker ends by itself everything
- * waiting fails, and the owner is told once.
+ * The data plane in worker threads, seen from the control thread as a DataplaneLink. Requests go to one of them, the owner of the connections; they
+ * travel over their own port and are numbered; the worker sleeps in poll, so each is followed by a signal on its eventfd. The others, forwarders,
+ * only work on the owner's memory: they start when it is there and end before it goes. When any thread ends by itself all end, everything
+ * waiting fails, and that is told once.
  */
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { DataplaneLink } from '../model/dataplane-link.ts';
@@ -10,7 +11,7 @@ import { LvsError } from '../model/errors.ts';
 import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
-import type { DeviceReport, WorkerReport, WorkerRequest, WorkerSetup } from '../model/worker-message.ts';
+import type { DeviceReport, ForwarderSetup, PlaneShare, WorkerReport, WorkerRequest, WorkerSetup } from '../model/worker-message.ts';
 
 /** The eventfd that wakes the worker. */
 export interface WakeSignal {
@@ -19,10 +20,13 @@ export interface WakeSignal {
   close(): void;
 }
 
-export interface WorkerLinkOptions extends Omit<WorkerSetup, 'wakeFd' | 'posted' | 'requests'> {
+export interface WorkerLinkOptions extends Omit<WorkerSetup, 'wakeFd' | 'posted' | 'requests' | 'forwarderFds'> {
   /** Path or URL of the worker's entry file. */
   readonly file: string | URL;
   readonly wake: WakeSignal;
+  /** Entry file of forwarders, and what wakes each. */
+  readonly forwarderFile: string | URL;
+  readonly forwarderWakes: readonly WakeSignal[];
   onResolve(interfaceIdx: number, address: string): void;
   /** About an interface, for the log. */
   onLine(interfaceName: string, line: string): void;
@@ -46,6 +50,11 @@ export class WorkerLink implements DataplaneLink {
   readonly #options: WorkerLinkOptions;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ended: Promise<void>;
+  /** By number; and how many of them are still opening devices. */
+  readonly #forwarders: Worker[] = [];
+  readonly #forwardersEnded: Promise<void>[] = [];
+  readonly #forwardersClosing = new SharedArrayBuffer(4);
+  #starting = 0;
   #nextId = 1;
   #closed = false;
   #crashReason: string | null = null;
@@ -62,11 +71,13 @@ export class WorkerLink implements DataplaneLink {
     const setup: WorkerSetup = {
       device: options.device, interfaces: options.interfaces, maxConnections: options.maxConnections, connTabSize: options.connTabSize,
       ownVips: options.ownVips, local: options.local, wakeFd: options.wake.fd, posted, requests: channel.port2,
+      forwarderFds: options.forwarderWakes.map(({ fd }) => fd),
     };
     this.#worker = new Worker(options.file, { workerData: setup, transferList: [channel.port2], name: 'tsipvs dataplane' });
     this.#worker.on('message', (report: WorkerReport) => this.#receive(report));
     this.#worker.on('error', (error: Error) => (this.#crashReason ??= error.stack ?? error.message));
-    this.#ended = new Promise((resolve) => this.#worker.on('exit', (code) => {
+    this.#ended = new Promise((resolve) => this.#worker.on('exit', async (code) => {
+      await this.#endForwarders();
       this.#end(this.#crashReason ?? `the data plane ended with status ${code}`);
       resolve();
     }));
@@ -75,7 +86,12 @@ export class WorkerLink implements DataplaneLink {
   /** Resolves when the devices are open and the loop runs; a refusal (permission, no such interface) is an LvsError. */
   static async start(options: WorkerLinkOptions): Promise<WorkerLink> {
     const link = new WorkerLink(options);
-    await link.#ready;
+    try {
+      await link.#ready;
+    } catch (error) {
+      await link.close();
+      throw error;
+    }
     return link;
   }
 
@@ -115,9 +131,57 @@ export class WorkerLink implements DataplaneLink {
   async close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
+      await this.#endForwarders();
       this.#post({ id: this.#nextId++, op: 'close' });
     }
     await this.#ended;
+  }
+
+  #startForwarders(shares: readonly PlaneShare[]): void {
+    this.#starting = shares.length;
+    if (shares.length === 0) this.#started.resolve();
+    for (const share of shares) {
+      const setup: ForwarderSetup = {
+        share, workers: shares.length + 1, interfaces: this.#options.interfaces, wakeFd: this.#options.forwarderWakes[share.number]!.fd, ownerFd: this.#options.wake.fd,
+        closing: this.#forwardersClosing,
+      };
+      const forwarder = new Worker(this.#options.forwarderFile, { workerData: setup, name: `tsipvs forwarder ${share.number + 1}` });
+      this.#forwarders.push(forwarder);
+      forwarder.on('message', (report: WorkerReport) => this.#receiveFromForwarder(report));
+      forwarder.on('error', (error: Error) => (this.#crashReason ??= error.stack ?? error.message));
+      this.#forwardersEnded.push(new Promise((resolve) => forwarder.on('exit', (code) => {
+        resolve();
+        if (!this.#closed && !this.#forwardersAreClosing) void this.#crash(`forwarder ${share.number + 1} of the data plane ended with status ${code}`);
+      })));
+    }
+  }
+
+  #receiveFromForwarder(report: WorkerReport): void {
+    if (report.kind === 'line') this.#options.onLine(report.interface, report.line);
+    else if (report.kind === 'ready' && --this.#starting === 0) this.#started.resolve();
+    else if (report.kind === 'crashed') this.#crashReason = report.message;
+    else if (report.kind === 'refused') this.#started.reject(new LvsError(report.code, report.message));
+  }
+
+  get #forwardersAreClosing(): boolean {
+    return Atomics.load(new Int32Array(this.#forwardersClosing), 0) !== 0;
+  }
+
+  /** They hold views of the owner's memory. */
+  async #endForwarders(): Promise<void> {
+    Atomics.store(new Int32Array(this.#forwardersClosing), 0, 1);
+    for (const wake of this.#options.forwarderWakes) wake.signal();
+    await Promise.all(this.#forwardersEnded);
+  }
+
+  /** One thread has ended by itself: so do the others. */
+  async #crash(reason: string): Promise<void> {
+    this.#crashReason ??= reason;
+    await this.#endForwarders();
+    const terminated = this.#worker.terminate();
+    // Out of poll(2), where it cannot be stopped.
+    this.#options.wake.signal();
+    await terminated;
   }
 
   async #statsReport(): Promise<Extract<WorkerReport, { kind: 'stats' }>> {
@@ -142,7 +206,7 @@ export class WorkerLink implements DataplaneLink {
   #receive(report: WorkerReport): void {
     switch (report.kind) {
       case 'ready':
-        this.#started.resolve();
+        this.#startForwarders(report.shares);
         return;
       case 'refused':
         this.#closed = true;
@@ -191,6 +255,7 @@ export class WorkerLink implements DataplaneLink {
     this.#closed = true;
     this.#requests.close();
     this.#options.wake.close();
+    for (const wake of this.#options.forwarderWakes) wake.close();
     this.#started.reject(new LvsError('Internal', reason));
     for (const waiting of this.#waiting.values()) waiting.reject(new LvsError('Internal', reason));
     this.#waiting.clear();

@@ -12,8 +12,7 @@ import { SLOT_AVAILABLE, SLOT_COUNTERS, SLOT_IN, SLOT_OUT, SLOT_SERVICE_COUNTERS
 export function countIn(core: CoreContext, conn: number, bytes: number): void {
   const words = core.connections.words;
   const base = conn * CONN_WORDS;
-  words[base + PACKETS]!++;
-  words[base + BYTES]! += bytes;
+  countEntry(core, base, bytes);
   const slot = words[base + DESTINATION] as number;
   if (slot < 0) return;
   const slots = core.services.slots;
@@ -29,12 +28,22 @@ export function countIn(core: CoreContext, conn: number, bytes: number): void {
   counts[IN_BYTES]! += bytes;
 }
 
+function countEntry(core: CoreContext, entry: number, bytes: number): void {
+  const words = core.connections.words;
+  if (core.network.shared) {
+    Atomics.add(words, entry + PACKETS, 1);
+    Atomics.add(words, entry + BYTES, bytes);
+  } else {
+    words[entry + PACKETS]!++;
+    words[entry + BYTES]! += bytes;
+  }
+}
+
 /** A packet to the client. */
 export function countOut(core: CoreContext, conn: number, bytes: number): void {
   const words = core.connections.words;
   const base = conn * CONN_WORDS;
-  words[base + ENTRY_WORDS + PACKETS]!++;
-  words[base + ENTRY_WORDS + BYTES]! += bytes;
+  countEntry(core, base + ENTRY_WORDS, bytes);
   const slot = words[base + DESTINATION] as number;
   if (slot < 0) return;
   const slots = core.services.slots;
@@ -56,34 +65,49 @@ export class BurstCounts implements Tally {
   readonly listed = new Int32Array(MAX_BURST);
   listedCount = 0;
   readonly #core: CoreContext;
+  readonly #own: Int32Array | null;
 
-  constructor(core: CoreContext) {
+  /** `own`: memory apart from the slots, where forwarders read those. */
+  constructor(core: CoreContext, own: Int32Array | null = null) {
     this.#core = core;
+    this.#own = own;
   }
 
   get words(): Int32Array {
-    return this.#core.services.slots;
+    return this.#own ?? this.#core.services.slots;
   }
 
   /** Add everything to the counters of destinations, services and the director. */
   settle(): void {
     const { services: { slots }, counters: { counts } } = this.#core;
+    const { words } = this;
     for (let i = 0; i < this.listedCount; i++) {
       const slot = SLOT_WORDS * (this.listed[i] as number);
-      addTo(counts, slots[slot + SLOT_COUNTERS] as number, slots, slot);
-      addTo(counts, slots[slot + SLOT_SERVICE_COUNTERS] as number, slots, slot);
-      addTo(counts, TOTAL, slots, slot);
-      slots.fill(0, slot + SLOT_IN, slot + SLOT_WORDS);
+      addTo(counts, slots[slot + SLOT_COUNTERS] as number, words, slot);
+      addTo(counts, slots[slot + SLOT_SERVICE_COUNTERS] as number, words, slot);
+      addTo(counts, TOTAL, words, slot);
+      words.fill(0, slot + SLOT_IN, slot + SLOT_WORDS);
     }
     this.listedCount = 0;
   }
 }
 
-function addTo(counts: Float64Array, block: number, slots: Int32Array, slot: number): void {
-  counts[block + IN_PKTS]! += slots[slot + SLOT_IN] as number;
-  counts[block + IN_BYTES]! += slots[slot + SLOT_IN + 1] as number;
-  counts[block + OUT_PKTS]! += slots[slot + SLOT_OUT] as number;
-  counts[block + OUT_BYTES]! += slots[slot + SLOT_OUT + 1] as number;
+function addTo(counts: Float64Array, block: number, words: Int32Array, slot: number): void {
+  counts[block + IN_PKTS]! += words[slot + SLOT_IN] as number;
+  counts[block + IN_BYTES]! += words[slot + SLOT_IN + 1] as number;
+  counts[block + OUT_PKTS]! += words[slot + SLOT_OUT] as number;
+  counts[block + OUT_BYTES]! += words[slot + SLOT_OUT + 1] as number;
+}
+
+/** What forwarders counted for a destination. */
+export function countForwarded(core: CoreContext, slot: number, inPkts: number, inBytes: number, outPkts: number, outBytes: number): void {
+  const { services: { slots }, counters: { counts } } = core;
+  for (const block of [slots[slot * SLOT_WORDS + SLOT_COUNTERS] as number, slots[slot * SLOT_WORDS + SLOT_SERVICE_COUNTERS] as number, TOTAL]) {
+    counts[block + IN_PKTS]! += inPkts;
+    counts[block + IN_BYTES]! += inBytes;
+    counts[block + OUT_PKTS]! += outPkts;
+    counts[block + OUT_BYTES]! += outBytes;
+  }
 }
 
 /** A new connection. */

@@ -39,6 +39,8 @@ export class Walk {
   received = 0;
   passed = 0;
   transmitted = 0;
+  /** Of the transmitted: without a walk. */
+  fast = 0;
   readonly #core: CoreContext;
   readonly #fragments: Fragments;
   readonly #related: ConnectionsByQuote;
@@ -56,7 +58,7 @@ export class Walk {
     const { connections, network, services } = core;
     this.#fast = fastPath({
       words: connections.words, index: connections.index, seed: connections.seed, startMs: connections.startMs,
-      hops: network.hops.words, resolvedMs: network.hops.resolvedMs, state: network.state, clock: this.#clock, services, tally: new BurstCounts(core), shared: false,
+      hops: network.hops.words, resolvedMs: network.hops.resolvedMs, state: network.state, clock: this.#clock, services, tally: new BurstCounts(core, network.shared ? new Int32Array(services.slots.length) : null), shared: network.shared,
     });
   }
 
@@ -81,7 +83,7 @@ export class Walk {
         // Fast path: established flows.
         if (fast) {
           const refused = this.#fast.forward(frames, k, size, sink);
-          this.transmitted += refused - k;
+          this.fast += refused - k;
           k = refused;
           if (k === size) break;
         }

@@ -3,7 +3,7 @@
  * becomes resident as it is used; entries never move. Timers are lazy: a packet writes when it was seen, and only a deadline that comes nearer
  * touches the wheel; what comes out of it early hangs itself up again.
  */
-import { HashIndex } from '../structures/hash-index.ts';
+import { HashIndex, type TableSharing } from '../structures/hash-index.ts';
 import { IndexPool } from '../structures/index-pool.ts';
 import { int32Array, type Allocate } from '../structures/memory.ts';
 import { hashWords } from '../structures/seeded-hash.ts';
@@ -27,6 +27,15 @@ export interface ConnectionOptions {
   readonly startMs: number;
   /** Where the entries and their index lie; else on the heap. */
   readonly allocate?: Allocate | undefined;
+  /** When forwarders look at the same entries. */
+  readonly sharing?: ConnectionSharing | null;
+}
+
+export interface ConnectionSharing extends TableSharing {
+  /** Call reuse() with this connection when nobody looks at its entries any more. */
+  retire(conn: number): void;
+  /** Make that happen now, where it can. */
+  hurry(): void;
 }
 
 export class Connections {
@@ -48,6 +57,9 @@ export class Connections {
   /** Told of every connection that is kept on expiry because others hang on it. */
   onRearm: ((conn: number) => void) | null = null;
   readonly #pool: IndexPool;
+  readonly #sharing: ConnectionSharing | null;
+  /** Ended, but perhaps still looked at. */
+  #retired = 0;
   readonly #wheel: TimerWheel;
   /** Seed of the index's hash. */
   readonly seed: number;
@@ -62,7 +74,8 @@ export class Connections {
     this.cold = new Int32Array(capacity * at.COLD_WORDS);
     this.created = new Int32Array(capacity);
     this.addresses = new Int32Array(capacity * at.ADDRESS_WORDS);
-    this.index = new HashIndex(this.words, 1024, options.allocate ?? null);
+    this.index = new HashIndex(this.words, 1024, options.allocate ?? null, options.sharing ?? null);
+    this.#sharing = options.sharing ?? null;
     this.#pool = new IndexPool(capacity);
     this.#wheel = new TimerWheel(capacity, options.startMs);
     this.seed = options.seed;
@@ -76,7 +89,7 @@ export class Connections {
   }
 
   get count(): number {
-    return this.#pool.used;
+    return this.#pool.used - this.#retired;
   }
 
   /** Every connection is numbered below this. */
@@ -108,7 +121,11 @@ export class Connections {
    * bound once, here. -1 when the table is full.
    */
   create(flow: Flow, destination: BindTarget | null, rawPort: number, flags: number, nowMs: number): number {
-    const conn = this.#pool.take();
+    let conn = this.#pool.take();
+    if (conn < 0 && this.#retired > 0) {
+      this.#sharing?.hurry();
+      conn = this.#pool.take();
+    }
     if (conn < 0) return -1;
     const words = this.words;
     const cold = this.cold;
@@ -224,15 +241,21 @@ export class Connections {
     const words = this.words;
     this.#unindex(conn);
     this.withoutClientPort--;
-    words[base + at.STATE]! &= ~at.CONN_NO_CLIENT_PORT;
     words[base + at.PORTS] = (words[base + at.PORTS]! & ~0xffff) | rawPort;
     words[base + at.NEW_PORTS] = (words[base + at.NEW_PORTS]! & ~0xffff) | rawPort;
     const out = base + at.ENTRY_WORDS;
     words[out + at.PORTS] = (words[out + at.PORTS]! & 0xffff) | (rawPort << 16);
     words[out + at.NEW_PORTS] = (words[out + at.NEW_PORTS]! & 0xffff) | (rawPort << 16);
     words[out + at.KEY] = words[base + at.KEY] as number;
+    words[base + at.STATE]! &= ~at.CONN_NO_CLIENT_PORT;
     this.#indexIn(conn);
     this.#insertOut(conn);
+  }
+
+  /** Nobody looks at this ended connection's entries any more. */
+  reuse(conn: number): void {
+    this.#retired--;
+    this.#pool.release(conn);
   }
 
   /** Expire what is due, at most `budget` timers; false when more is waiting. */
@@ -287,7 +310,12 @@ export class Connections {
     if ((state & at.CONN_NO_CLIENT_PORT) !== 0) this.withoutClientPort--;
     words[base + at.KEY] = 0;
     words[base + at.ENTRY_WORDS + at.KEY] = 0;
-    this.#pool.release(conn);
+    if (this.#sharing === null) {
+      this.#pool.release(conn);
+      return;
+    }
+    this.#retired++;
+    this.#sharing.retire(conn);
   }
 
   #assuredTemplate(conn: number): boolean {

@@ -5,6 +5,7 @@ import type { Chooser, Decision } from './decision.ts';
 import type { Counters } from './estimator.ts';
 import type { Flow } from './flow.ts';
 import type { FlowObserver } from './flow-observer.ts';
+import type { Forwarders } from './forwarders.ts';
 import type { FtpHelper } from './ftp.ts';
 import type { MarkClassifier } from './marks.ts';
 import type { PathContext } from './path-context.ts';
@@ -35,6 +36,8 @@ export interface CoreContext extends PathContext {
   /** A backup synchronisation daemon runs (backup_only looks at it). */
   backupDaemon: boolean;
   readonly sync: Synchronisation;
+  /** Null where this thread is the only one. */
+  readonly forwarders: Forwarders | null;
 }
 
 /** Block of Counters that counts for the director as a whole. */

@@ -10,7 +10,7 @@ import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
 import { sysctlDefaults } from '../model/sysctl.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
-import type { Allocate } from '../structures/memory.ts';
+import { int32Array, type Allocate } from '../structures/memory.ts';
 import { RewindableRandom } from '../structures/rewindable-random.ts';
 import type { SchedulerEnvironment, SchedulerFactory } from '../schedulers/scheduler.ts';
 import { peek } from '../schedulers/peek.ts';
@@ -25,6 +25,7 @@ import { Counters, ESTIMATE_EVERY_MS } from './estimator.ts';
 import { publish } from './fast-state.ts';
 import { arrivalInterface, foresee } from './explain.ts';
 import { Flow } from './flow.ts';
+import { Forwarders, MOST_SHARED_DESTINATIONS, type SharingOptions } from './forwarders.ts';
 import { Fragments } from './fragments.ts';
 import { firstPacket } from './first-packet.ts';
 import { answerReassemblyTimeout } from './icmp-answer.ts';
@@ -38,7 +39,7 @@ import { ProtocolTimeouts } from './protocol-timeouts.ts';
 import { answerUnresolved } from './related-icmp.ts';
 import { ConnectionsByQuote } from './related-connections.ts';
 import { ScratchRing } from './scratch-ring.ts';
-import { Services } from './services.ts';
+import { Services, SLOT_WORDS } from './services.ts';
 import { dataplaneStats } from './stats.ts';
 import { Synchronisation } from './sync.ts';
 import { Trace } from './trace.ts';
@@ -64,10 +65,14 @@ export interface DataplaneOptions {
   readonly allocate?: Allocate;
   /** Schedulers by name. The registry's by default; the laboratory adds those of research. */
   readonly schedulers?: Readonly<Record<string, SchedulerFactory>> | undefined;
+  /** Other threads forward by the same tables, whose memory comes from `allocate`. */
+  readonly sharing?: SharingOptions;
 }
 
 export class Dataplane {
   readonly network: Network;
+  /** Null where this thread is the only one. */
+  readonly forwarders: Forwarders | null;
   readonly #core: CoreContext;
   readonly #walk: Walk;
   readonly #fragments: Fragments;
@@ -91,21 +96,24 @@ export class Dataplane {
     const sysctl = sysctlDefaults();
     const counters = new Counters();
     counters.allocate();
-    this.network = new Network(drops, scratch, random, options.allocate);
+    const { sharing = null, allocate = null } = options;
+    this.network = new Network(drops, scratch, random, allocate, sharing !== null);
+    this.forwarders = sharing === null ? null : new Forwarders(sharing, this.network.state, allocate);
     this.#random = random;
     this.#timersPerAdvance = options.timersPerAdvance ?? Infinity;
     this.#env = { now: () => this.#core.nowMs, random, sysctl: (name) => sysctl[name], explain: null };
-    const services = new Services(counters, this.#env, options.schedulers);
+    const services = new Services(counters, this.#env, options.schedulers, sharing === null ? undefined : int32Array(MOST_SHARED_DESTINATIONS * SLOT_WORDS, allocate));
     const connections = new Connections(services.destinations, {
-      capacity: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, seed: Math.floor(random() * 0x100000000) | 0, startMs, allocate: options.allocate,
+      capacity: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, seed: Math.floor(random() * 0x100000000) | 0, startMs, allocate: options.allocate, sharing: this.forwarders,
     });
     this.#core = {
       network: this.network, sink: SILENT_SINK, nowMs: startMs, sysctl, drops, icmpLimit: options.limitIcmp === true ? new IcmpLimit() : null, answerBytes: 0,
       services, connections, counters, timeouts: new ProtocolTimeouts(), defence: new Defence(sysctl), marks: new MarkClassifier(),
       flow: new Flow(), templateFlow: new Flow(), chooser: { pick: (service, flow) => service.scheduler.schedule(service, flow), dropsPacket: () => this.#core.defence.dropsPacket() },
-      decision: new Decision(), ftp: new FtpHelper(), trace: null, observer: null, backupDaemon: false, sync: new Synchronisation(),
+      decision: new Decision(), ftp: new FtpHelper(), trace: null, observer: null, backupDaemon: false, sync: new Synchronisation(), forwarders: this.forwarders,
     };
     this.#observations = new Observations(this.#core, options.schedulers);
+    this.forwarders?.attach(this.#core);
     publish(this.#core);
     this.#fragments = new Fragments({ maxBytes: options.maxFragmentBytes ?? DEFAULT_FRAGMENT_BYTES, sizes: this.network.sizes, scratch, drops, random });
     this.#walk = new Walk(this.#core, this.#fragments);
@@ -173,9 +181,9 @@ export class Dataplane {
   }
 
   stats(): DataplaneStats {
-    const { received, passed, transmitted } = this.#walk;
+    const { received, passed, transmitted, fast } = this.#walk;
     return dataplaneStats(this.#core, {
-      received, passed, transmitted, fragmentBytes: this.#fragments.bytes, bursts: this.#bursts, largestBurst: this.#largestBurst,
+      received, passed, transmitted: transmitted + fast, fast, fragmentBytes: this.#fragments.bytes, bursts: this.#bursts, largestBurst: this.#largestBurst,
     }, DROP_REASONS.length);
   }
 
@@ -254,6 +262,7 @@ export class Dataplane {
   #periodic(nowMs: number): void {
     const core = this.#core;
     if (nowMs >= this.#nextEstimateMs) {
+      core.forwarders?.collect();
       core.counters.estimate();
       this.#nextEstimateMs += ESTIMATE_EVERY_MS;
     }

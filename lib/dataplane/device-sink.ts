@@ -37,6 +37,8 @@ export interface DeviceSinkOptions {
   readonly guard?: GuardPredicate | null;
   readonly answerer?: Answerer | null;
   readonly routes?: HostRoutes | null;
+  /** More memories of frames that were taken away from the host, besides those of devices. */
+  readonly stolen?: readonly FrameMemory[];
   readonly onResolve: (interfaceIdx: number, address: string) => void;
 }
 
@@ -50,6 +52,7 @@ export class DeviceSink implements FrameSink {
   readonly #guard: GuardPredicate | null;
   readonly #answerer: Answerer | null;
   readonly #routes: HostRoutes | null;
+  readonly #stolen: readonly FrameMemory[];
   readonly #onResolve: (interfaceIdx: number, address: string) => void;
 
   constructor(devices: readonly AttachedDevice[], options: DeviceSinkOptions) {
@@ -58,6 +61,7 @@ export class DeviceSink implements FrameSink {
     this.#guard = options.guard ?? null;
     this.#answerer = options.answerer ?? null;
     this.#routes = options.routes ?? null;
+    this.#stolen = options.stolen ?? [];
     this.#onResolve = options.onResolve;
   }
 
@@ -73,7 +77,7 @@ export class DeviceSink implements FrameSink {
       return;
     }
     if (this.#answerer !== null && this.#answerer.answer(interfaceIdx, memory, off, len, this)) return;
-    const isStolen = this.#byInterface[interfaceIdx]?.stolen === memory;
+    const isStolen = this.#byInterface[interfaceIdx]?.stolen === memory || this.#stolen.includes(memory);
     if (!isStolen && (this.#guard === null || !this.#guard.takes(interfaceIdx, memory, off, len, wasFragmented))) return;
     this.returned++;
     this.deliver(interfaceIdx, memory, off, len, offload);

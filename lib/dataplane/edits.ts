@@ -47,6 +47,7 @@ export function applyEdit(core: CoreContext, edit: TableEdit): void {
 /** -Z: the service with its destinations, or everything. */
 function zero(core: CoreContext, edit: TableEdit & { op: 'zero' }): void {
   const { services, counters } = core;
+  core.forwarders?.collect();
   if (edit.id === null) counters.zero(TOTAL);
   for (const service of services.byKey.values()) {
     if (edit.id !== null && service !== services.get(edit.id)) continue;

@@ -15,6 +15,10 @@ export const UDP_MS = 3, TCP_MS = 4;
 export const PMTU_DISC = 5;
 /** Somebody looks at every packet, or takes part: a trace, the sync master, a backup daemon. All frames take the walk. */
 export const WALK_ALL = 6;
+/** Version of where the index lies (plane-share.ts). */
+export const INDEX_VERSION = 8;
+/** The owner is about to sleep, or does: who has something for it wakes it. */
+export const OWNER_SLEEPS = 32;
 /** Last IPv4 identification given out. In a cache line of its own, because packets write it. */
 export const IDENTIFICATION = 16;
 export const FAST_STATE_WORDS = 64;
@@ -34,5 +38,5 @@ export function publish(core: CoreContext): void {
   state[UDP_MS] = core.timeouts.udp;
   state[TCP_MS] = core.timeouts.tcp[TCP_STATE.ESTABLISHED] as number;
   state[PMTU_DISC] = core.sysctl.pmtu_disc;
-  state[WALK_ALL] = core.trace !== null || core.sync.master !== null || core.backupDaemon ? 1 : 0;
+  state[WALK_ALL] = core.trace !== null || core.sync.master !== null || core.backupDaemon || (core.network.shared && core.services.outgrown) ? 1 : 0;
 }

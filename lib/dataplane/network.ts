@@ -11,7 +11,7 @@ import { int32Array, type Allocate } from '../structures/memory.ts';
 import { FAST_STATE_WORDS, FORWARDING4, GENERATION, IDENTIFICATION, nextIdentification } from './fast-state.ts';
 import { fragmentIpv4, fragmentIpv6 } from './fragment-output.ts';
 import { FragmentSizes } from './fragment-sizes.ts';
-import { HeldFrames, HELD_MS, type HeldFrame } from './neighbours.ts';
+import { HeldFrames, HELD_MS, parseMac, type HeldFrame } from './neighbours.ts';
 import { DOWN, DST_HIGH, DST_LOW, HOP_WORDS, INTERFACE, MOST_HOPS, MTU, NextHops, READY, REFRESH_EVERY_MS, SOURCE4, SRC_HIGH, SRC_LOW, STATE, type NextHop } from './next-hops.ts';
 import type { Packet } from './packet.ts';
 import { PathMtus } from './path-mtus.ts';
@@ -25,6 +25,9 @@ export { ROUTE_BLACKHOLE, ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_NONE, ROUTE_PROHIB
 
 const RESOLVE_EVERY_MS = 1000;
 
+/** Interfaces that forwarders may know. */
+const MOST_INTERFACES = 4096;
+
 /** A destination that no own address is nearer to than another. */
 const NOWHERE = new Int32Array(4);
 
@@ -36,7 +39,9 @@ export class Network {
   /** Called with each IP packet whose next hop did not answer address resolution. */
   onUnresolved: ((memory: FrameMemory, l3Off: number, l3End: number) => void) | null = null;
   /** Other threads forward by the same tables. */
-  shared = false;
+  readonly shared: boolean;
+  /** MAC of each interface as forwarders compare it: raw, first two bytes in a word, the other four in the next; 0 where unknown. */
+  readonly macs: Int32Array;
   /** The clock of the current burst, ms; set by the owner before any send. */
   nowMs = 0;
   /** Sizes the datagram being handled came in; filled by Fragments. */
@@ -63,8 +68,10 @@ export class Network {
     if (this.#outSink !== null) this.#emit(this.#outHop, this.scratch.memory, l3Off, l3End, this.#outOffload, this.#outSink);
   };
 
-  /** drops: counters by DROP index; scratch: shared with whoever else makes frames; allocate: memory for what the fast path reads. */
-  constructor(drops: Float64Array = new Float64Array(64), scratch: ScratchRing = new ScratchRing(), random: () => number = Math.random, allocate: Allocate | null = null) {
+  /** drops: counters by DROP index; scratch: shared with whoever else makes frames; allocate: memory for what the fast path reads; shared: others read it, too. */
+  constructor(drops: Float64Array = new Float64Array(64), scratch: ScratchRing = new ScratchRing(), random: () => number = Math.random, allocate: Allocate | null = null, shared = false) {
+    this.shared = shared;
+    this.macs = int32Array(2 * MOST_INTERFACES, allocate);
     this.state = int32Array(FAST_STATE_WORDS, allocate);
     this.hops = new NextHops(allocate);
     this.state[GENERATION] = 1;
@@ -94,6 +101,7 @@ export class Network {
   apply(state: NetworkState): void {
     this.#known = state;
     this.state[FORWARDING4] = state.forwarding4 ? 1 : 0;
+    this.#publishMacs(state);
     this.#tables = { 4: new RouteTable(routeEntries(state, 4)), 6: new RouteTable(routeEntries(state, 6)) };
     this.#sources = new SourceAddresses(state);
     this.#restartHops(state);
@@ -224,6 +232,15 @@ export class Network {
   /** When releaseHeld wants to be called again, ms from now. */
   nextWakeMs(): number {
     return this.#released.length > 0 ? 0 : this.#held.empty ? Infinity : HELD_MS / 4;
+  }
+
+  #publishMacs({ interfaces }: NetworkState): void {
+    for (const { index, mac } of interfaces) {
+      const bytes = parseMac(mac);
+      if (index >= MOST_INTERFACES) continue;
+      this.macs[2 * index] = bytes === null ? 0 : bytes[0]! | (bytes[1]! << 8);
+      this.macs[2 * index + 1] = bytes === null ? 0 : bytes[2]! | (bytes[3]! << 8) | (bytes[4]! << 16) | (bytes[5]! << 24);
+    }
   }
 
   #giveUp({ bytes }: HeldFrame): void {

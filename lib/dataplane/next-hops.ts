@@ -42,6 +42,8 @@ export class NextHops {
   readonly #neighbours = new Neighbours();
   #interfaces: readonly NetworkInterface[] = [];
   #hops: NextHop[] = [];
+  /** Number of the first. */
+  #base = 0;
   readonly #byKey = new Map<string, number>();
   readonly #byNeighbour = new Map<string, number[]>();
 
@@ -50,8 +52,10 @@ export class NextHops {
     this.resolvedMs = float64Array(MOST_HOPS, allocate);
   }
 
-  /** Forget all next hops, and take over what the network looks like now. */
+  /** Forget all next hops, and take over what the network looks like now. NB: their words are not used again soon: a forwarder may be sending by them. */
   restart(interfaces: readonly NetworkInterface[] | null, neighbours: readonly Neighbour[] | null): void {
+    const next = this.count;
+    this.#base = next + MOST_HOPS / 2 > MOST_HOPS ? 0 : next;
     this.#hops = [];
     this.#byKey.clear();
     this.#byNeighbour.clear();
@@ -61,12 +65,13 @@ export class NextHops {
     for (const neighbour of neighbours) this.#neighbours.set(neighbour);
   }
 
+  /** Every next hop is numbered below this. */
   get count(): number {
-    return this.#hops.length;
+    return this.#base + this.#hops.length;
   }
 
   at(index: number): NextHop | undefined {
-    return this.#hops[index];
+    return this.#hops[index - this.#base];
   }
 
   /** Index of this next hop, made if it is new. */
@@ -85,7 +90,7 @@ export class NextHops {
   }
 
   #add(key: string, neighbour: string, hop: NextHop, nowMs: number): number {
-    const index = this.#hops.length;
+    const index = this.count;
     this.#hops.push(hop);
     this.#byKey.set(key, index);
     const sharing = this.#byNeighbour.get(neighbour);
@@ -101,16 +106,19 @@ export class NextHops {
 
   /** State and MACs from the interface and the neighbour table. */
   #fill(index: number, neighbour: string, nowMs: number): void {
-    const iface = this.#interfaces[(this.#hops[index] as NextHop).interfaceIdx];
+    const iface = this.#interfaces[(this.at(index) as NextHop).interfaceIdx];
     const own = iface === undefined || !iface.up || !iface.attached ? null : parseMac(iface.mac);
     const mac = this.#neighbours.get(neighbour);
     const at = index * HOP_WORDS;
-    this.words[at + STATE] = own === null ? DOWN : mac === null ? UNRESOLVED : READY;
-    if (own === null || mac === null) return;
+    if (own === null || mac === null) {
+      this.words[at + STATE] = own === null ? DOWN : UNRESOLVED;
+      return;
+    }
     if (this.resolvedMs[index] === LONG_AGO_MS) this.resolvedMs[index] = nowMs;
     this.words[at + DST_HIGH] = mac[0]! | (mac[1]! << 8);
     this.words[at + DST_LOW] = mac[2]! | (mac[3]! << 8) | (mac[4]! << 16) | (mac[5]! << 24);
     this.words[at + SRC_HIGH] = own[0]! | (own[1]! << 8) | (own[2]! << 16) | (own[3]! << 24);
     this.words[at + SRC_LOW] = own[4]! | (own[5]! << 8);
+    Atomics.store(this.words, at + STATE, READY);
   }
 }

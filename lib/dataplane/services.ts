@@ -35,7 +35,11 @@ export class Services {
   readonly byKey = new Map<string, ServiceEntry>();
   /** By slot; holes are free. */
   readonly destinations: (DestinationEntry | undefined)[] = [];
-  slots = new Int32Array(SLOT_WORDS * 64);
+  slots: Int32Array;
+  /** Told before a destination's packets are no longer counted, or for another service. */
+  onRecount: ((slot: number) => void) | null = null;
+  /** There are more than `slots` had room for in the beginning. */
+  outgrown = false;
   readonly realServers = new RealServers();
   /** Services of each family. Packets of a family without any are not looked at: the kernel has no hooks there (ip_vs_unregister_hooks). */
   count4 = 0;
@@ -52,7 +56,9 @@ export class Services {
   #ftpServices = 0;
   #portZeroServices = 0;
 
-  constructor(counters: Counters, env: SchedulerEnvironment, schedulers: Readonly<Record<string, SchedulerFactory>> = SCHEDULERS) {
+  /** `slots`: memory for the most destinations that forwarders can know. */
+  constructor(counters: Counters, env: SchedulerEnvironment, schedulers: Readonly<Record<string, SchedulerFactory>> = SCHEDULERS, slots: Int32Array = new Int32Array(SLOT_WORDS * 64)) {
+    this.slots = slots;
     this.#counters = counters;
     this.#env = env;
     this.#schedulers = schedulers;
@@ -192,6 +198,7 @@ export class Services {
       const wider = new Int32Array(this.slots.length * 2);
       wider.set(this.slots);
       this.slots = wider;
+      this.outgrown = true;
     }
     const destination = new DestinationEntry(slot, this.#counters.allocate(), service, config);
     this.destinations[slot] = destination;
@@ -204,6 +211,7 @@ export class Services {
     const destination = this.#trash.get(key);
     if (destination === undefined) return null;
     this.#trash.delete(key);
+    this.onRecount?.(destination.slot);
     if (destination.service !== service) {
       this.#counters.zero(destination.counters);
       destination.service = service;
@@ -213,6 +221,7 @@ export class Services {
 
   #retire(destination: DestinationEntry): void {
     this.realServers.remove(destination);
+    this.onRecount?.(destination.slot);
     destination.available = false;
     this.#writeSlot(destination);
     this.#trash.set(trashKey(destination.service, destination.address, destination.port), destination);

@@ -29,6 +29,8 @@ export interface RequestEnvironment {
   onEdit(edit: TableEdit): void;
   /** The guard has let go of what was removed. */
   onNarrow(): void;
+  /** Call back when every worker goes by the present state. */
+  settled(callback: () => void): void;
 }
 
 export class WorkerRequests {
@@ -50,7 +52,7 @@ export class WorkerRequests {
       switch (request.op) {
         case 'apply':
           this.#apply(request.edits);
-          report({ kind: 'done', id: request.id });
+          this.#environment.settled(() => report({ kind: 'done', id: request.id }));
           return;
         case 'narrow':
           this.#environment.onNarrow();
@@ -67,7 +69,7 @@ export class WorkerRequests {
           return;
         case 'trace':
           this.#core.trace(request.filter, request.filter === null ? null : (record) => report({ kind: 'trace', record }));
-          report({ kind: 'done', id: request.id });
+          this.#environment.settled(() => report({ kind: 'done', id: request.id }));
           return;
         case 'close':
           this.closing = request.id;

@@ -12,9 +12,12 @@
  *
  * NB: ETH_P_ALL, because a tap for ETH_P_IP sits behind the ingress hooks where the guard drops. V2 not V3, because V3 hands blocks over
  * after a millisecond. No QDISC_BYPASS, because it fails super-frames on devices that cannot segment.
+ *
+ * Several workers on one interface are a fan-out group: the kernel gives each frame to one of them, by a hash of its flow. A socket of a group cannot be
+ * bound anew, so what came back under the name of its interface is opened anew.
  */
 import {
-  allocate, bind, closeFd, FrameQueue, getsockopt, ifindexOf, mapDescriptor, nativeProblem, sendFrames, setsockopt, sockaddrLl, socket,
+  addressOf, allocate, bind, closeFd, FrameQueue, getsockopt, ifindexOf, mapDescriptor, nativeProblem, sendFrames, setsockopt, sockaddrLl, socket,
   SystemCallError, type Mapping,
 } from '../../native-shims/index.ts';
 import { LvsError } from '../model/errors.ts';
@@ -33,13 +36,16 @@ const SO_ERROR = 4;
 const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
 const SO_MARK = 36;
+const SO_ATTACH_FILTER = 26, SO_DETACH_FILTER = 27;
 const SOL_PACKET = 263;
 const PACKET_RX_RING = 5;
 const PACKET_STATISTICS = 6;
 const PACKET_VERSION = 10;
 const PACKET_RESERVE = 12;
 const PACKET_VNET_HDR = 15;
+const PACKET_FANOUT = 18;
 const PACKET_IGNORE_OUTGOING = 23;
+const FANOUT_HASH = 0, FANOUT_UNIQUE_ID = 0x2000, FANOUT_IGNORE_OUTGOING = 0x4000;
 const TPACKET_V2 = 1;
 
 /** tpacket2_hdr, as int32 words. */
@@ -53,7 +59,7 @@ const PKTTYPE = 42;
 
 const TP_STATUS_USER = 1;
 const TP_STATUS_VLAN_VALID = 0x10;
-const PACKET_OTHERHOST = 3;
+const PACKET_OTHERHOST = 3, PACKET_OUTGOING = 4;
 
 const FRAME_SIZE = 69632;
 /** 15 frames are 255 pages: one block just below a power of two, so that the kernel's allocator wastes nothing. */
@@ -74,23 +80,31 @@ const STAGING_BYTES = 1024 * 1024;
  */
 const ORDERED = process.arch === 'x64';
 
+export const NO_GROUP = -1;
+
+/** BPF_RET | BPF_K, 0. NB: long enough not to be moved by the collector. */
+const RETURN_0 = Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 0, ...new Uint8Array(120)).subarray(0, 8);
+
 export interface PacketDeviceOptions {
   /** Receive ring length in frames of 68 KiB; rounded up to a multiple of 15. Default 510. */
   readonly ringFrames?: number;
+  /** Share the interface's frames with the other members of this fan-out group; 0 makes a new group, NO_GROUP receives nothing before rebind(). Without: all frames. */
+  readonly fanout?: number;
 }
 
 export class PacketDevice implements Device {
   readonly kind = 'packet';
   readonly name: string;
-  readonly pollFds: readonly number[];
   readonly burst: FrameBurst;
-  /** Frames in the ring after rounding, or after the kernel had less memory than asked for. */
-  readonly ringFrames: number;
-  readonly #rx: number;
+  readonly #wantedFrames: number;
+  readonly #fansOut: boolean;
   readonly #tx: number;
-  readonly #ring: Mapping;
-  readonly #memory: FrameMemory;
-  readonly #words: Int32Array;
+  #ringFrames = 0;
+  #rx = -1;
+  #ring!: Mapping;
+  #memory!: FrameMemory;
+  #words!: Int32Array;
+  #fanoutGroup = 0;
   readonly #staging: Mapping;
   readonly #stagingMemory: FrameMemory;
   readonly #queue = new FrameQueue(SEND_QUEUE);
@@ -111,23 +125,33 @@ export class PacketDevice implements Device {
     this.name = name;
     this.#ifindex = ifindexOf(name);
     if (this.#ifindex === 0) throw new LvsError('NoSuchDevice', `no interface named ${name}: "ip link" lists them`);
-    this.#rx = openSocket();
+    this.#wantedFrames = options.ringFrames ?? 510;
+    this.#fansOut = options.fanout !== undefined;
     try {
       requireEthernet(name);
-      this.ringFrames = openRing(this.#rx, options.ringFrames ?? 510);
-      this.#ring = mapDescriptor(this.#rx, this.ringFrames * FRAME_SIZE);
-      bind(this.#rx, sockaddrLl(ETH_P_ALL, this.#ifindex));
+      this.#openReceiver(options.fanout ?? 0);
       this.#tx = openSender(this.#ifindex);
     } catch (error) {
-      closeFd(this.#rx);
+      if (this.#rx >= 0) this.#closeReceiver();
       throw explained(error, name);
     }
-    this.#memory = new FrameMemory(this.#ring.buffer, this.#ring.address);
-    this.#words = this.#memory.i32;
     this.#staging = allocate(STAGING_BYTES);
     this.#stagingMemory = new FrameMemory(this.#staging.buffer, this.#staging.address);
     this.burst = new FrameBurst(this.#memory);
-    this.pollFds = [this.#rx];
+  }
+
+  get pollFds(): readonly number[] {
+    return [this.#rx];
+  }
+
+  /** Frames in the ring after rounding, or after the kernel had less memory than asked for. */
+  get ringFrames(): number {
+    return this.#ringFrames;
+  }
+
+  /** The fan-out group that it is a member of, 0 without. */
+  get fanoutGroup(): number {
+    return this.#fanoutGroup;
   }
 
   /** Kernel index of the interface it is bound to. */
@@ -149,7 +173,7 @@ export class PacketDevice implements Device {
     let count = 0;
     let taken = this.#taken;
     let at = this.#head;
-    while (count < MAX_BURST && taken < this.ringFrames) {
+    while (count < MAX_BURST && taken < this.#ringFrames) {
       const frame = at * FRAME_SIZE;
       const status = ORDERED ? words[(frame >> 2) + STATUS]! : Atomics.load(words, (frame >> 2) + STATUS);
       if ((status & TP_STATUS_USER) === 0) break;
@@ -168,7 +192,7 @@ export class PacketDevice implements Device {
         }
       }
       taken++;
-      at = at + 1 === this.ringFrames ? 0 : at + 1;
+      at = at + 1 === this.#ringFrames ? 0 : at + 1;
     }
     if (taken !== this.#taken) this.#emptyRounds = 0;
     else if (++this.#emptyRounds % CLEAR_ERROR_EVERY === 0) this.#clearError();
@@ -213,42 +237,86 @@ export class PacketDevice implements Device {
   recycle(): void {
     const words = this.#words;
     let at = this.#head - this.#taken;
-    if (at < 0) at += this.ringFrames;
+    if (at < 0) at += this.#ringFrames;
     for (let i = 0; i < this.#taken; i++) {
       if (ORDERED) words[((at * FRAME_SIZE) >> 2) + STATUS] = 0;
       else Atomics.store(words, ((at * FRAME_SIZE) >> 2) + STATUS, 0);
-      at = at + 1 === this.ringFrames ? 0 : at + 1;
+      at = at + 1 === this.#ringFrames ? 0 : at + 1;
     }
     this.#taken = 0;
   }
 
   /** The interface came back under its name, with another kernel index: receive from and send to that one. False if it is gone again. */
-  rebind(ifindex: number): boolean {
+  rebind(ifindex: number, fanout = 0): boolean {
+    const before = this.#ifindex;
     try {
-      bind(this.#rx, sockaddrLl(ETH_P_ALL, ifindex));
+      if (this.#fansOut) {
+        this.#ifindex = ifindex;
+        this.#closeReceiver();
+        this.#openReceiver(fanout);
+      } else {
+        bind(this.#rx, sockaddrLl(ETH_P_ALL, ifindex));
+      }
       bind(this.#tx, sockaddrLl(0, ifindex));
     } catch (error) {
       if (!(error instanceof SystemCallError) || error.code !== 'ENODEV') throw error;
+      this.#ifindex = before;
       return false;
     }
     this.#ifindex = ifindex;
     return true;
   }
 
+  /** Become a member of the group (0: make one), after an attempt that failed because the interface was down. Whether it is one now. */
+  joinFanout(group: number): boolean {
+    if (this.#fansOut && this.#fanoutGroup === 0) this.#join(group);
+    return this.#fanoutGroup !== 0;
+  }
+
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#ring.release();
+    this.#closeReceiver();
     this.#staging.release();
-    closeFd(this.#rx);
     closeFd(this.#tx);
+  }
+
+  #openReceiver(group: number): void {
+    this.#rx = openSocket();
+    this.#ringFrames = openRing(this.#rx, this.#wantedFrames);
+    this.#ring = mapDescriptor(this.#rx, this.#ringFrames * FRAME_SIZE);
+    this.#memory = new FrameMemory(this.#ring.buffer, this.#ring.address);
+    this.#words = this.#memory.i32;
+    this.#head = this.#taken = 0;
+    if (!this.#fansOut || group === 0) bind(this.#rx, sockaddrLl(ETH_P_ALL, this.#ifindex));
+    if (this.#fansOut && group !== NO_GROUP) this.#join(group);
+  }
+
+  #closeReceiver(): void {
+    this.#fanoutGroup = 0;
+    this.#ring?.release();
+    closeFd(this.#rx);
+    this.#rx = -1;
+  }
+
+  /** NB: nothing is received between bind() and becoming a member: the others get those frames, too. */
+  #join(group: number): void {
+    if (group !== 0) {
+      setsockopt(this.#rx, SOL_SOCKET, SO_ATTACH_FILTER, nothing());
+      bind(this.#rx, sockaddrLl(ETH_P_ALL, this.#ifindex));
+    }
+    this.#fanoutGroup = joinGroup(this.#rx, group);
+    if (group === 0) return;
+    if (this.#fanoutGroup === 0) bind(this.#rx, sockaddrLl(0, this.#ifindex));
+    setsockopt(this.#rx, SOL_SOCKET, SO_DETACH_FILTER, 0);
   }
 
   /** Frames for other hosts (the interface is promiscuous), for VLAN interfaces above this one, and cut ones are not. */
   #isOurs(frame: number, status: number): boolean {
     const words = this.#words;
     const at = frame >> 2;
-    if (this.#memory.u8[frame + PKTTYPE] === PACKET_OTHERHOST) return false;
+    const type = this.#memory.u8[frame + PKTTYPE];
+    if (type === PACKET_OTHERHOST || type === PACKET_OUTGOING) return false;
     // A tag with VLAN 0 carries only a priority.
     if (status & TP_STATUS_VLAN_VALID && (words[at + TCI_TPID]! & 0xfff) !== 0) return false;
     if (words[at + SNAPLEN]! !== words[at + LEN]! || words[at + SNAPLEN]! < 14) {
@@ -295,6 +363,32 @@ function openRing(fd: number, wanted: number): number {
       if (blocks === 1 || !(error instanceof SystemCallError) || error.code !== 'ENOMEM') throw error;
     }
   }
+}
+
+/** A new group (0), or this one: its number, or 0 where that is not possible while the interface is down (Linux before 6.14). */
+function joinGroup(fd: number, group: number): number {
+  const type = FANOUT_HASH | (group === 0 ? FANOUT_UNIQUE_ID : 0);
+  // NB: not every kernel knows how a group leaves out what the host sends; receive() leaves it out in any case.
+  for (const flags of [FANOUT_IGNORE_OUTGOING, 0]) {
+    try {
+      setsockopt(fd, SOL_PACKET, PACKET_FANOUT, ((type | flags) << 16) | group);
+      const out = new Uint8Array(4);
+      getsockopt(fd, SOL_PACKET, PACKET_FANOUT, out);
+      return new DataView(out.buffer).getUint16(0, true);
+    } catch (error) {
+      if (!(error instanceof SystemCallError) || error.code !== 'EINVAL') throw error;
+    }
+  }
+  return 0;
+}
+
+/** struct sock_fprog of one instruction: keep no byte. */
+function nothing(): Uint8Array {
+  const program = new Uint8Array(16);
+  const view = new DataView(program.buffer);
+  view.setUint16(0, 1, true);
+  view.setBigUint64(8, BigInt(addressOf(RETURN_0)), true);
+  return program;
 }
 
 function openSender(ifindex: number): number {

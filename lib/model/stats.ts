@@ -34,6 +34,19 @@ export interface ServiceStats {
   readonly destinations: readonly DestinationStats[];
 }
 
+/** One data-plane worker: the owner of the connections, or a forwarder, which hands over what is not plain forwarding. */
+export interface WorkerStats {
+  /** Received from interfaces. */
+  readonly frames: number;
+  /** Forwarded by the fast path. */
+  readonly fast: number;
+  readonly handedOver: number;
+  /** Should have been handed over, but the owner was too far behind. */
+  readonly lost: number;
+  /** Left to the host without asking the owner. */
+  readonly passed: number;
+}
+
 /** The data plane as a whole. */
 export interface DataplaneStats {
   readonly services: readonly ServiceStats[];
@@ -49,6 +62,8 @@ export interface DataplaneStats {
   /** "tcp ESTABLISHED" -> count. */
   readonly connectionsByState: Readonly<Record<string, number>>;
   readonly fragmentBytes: number;
+  /** The owner of the connections first. */
+  readonly workers: readonly WorkerStats[];
   /** Loop health: bursts, frames in the fullest burst, time of the longest burst in ms (0 where no clock runs). */
   readonly bursts: number;
   readonly largestBurst: number;

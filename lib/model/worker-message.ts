@@ -19,6 +19,39 @@ export interface WorkerInterface {
   readonly socketsFd: number | null;
 }
 
+/** A stretch of this process's memory. */
+export interface MemoryArea {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** Where a forwarder finds what it reads and writes; which is what, dataplane/plane-share.ts and dataplane/forwarders.ts say. */
+export interface PlaneShare {
+  /** Of this forwarder, from 0. */
+  readonly number: number;
+  readonly seed: number;
+  readonly startMs: number;
+  readonly words: MemoryArea;
+  readonly state: MemoryArea;
+  readonly tables: MemoryArea;
+  readonly hops: MemoryArea;
+  readonly resolvedMs: MemoryArea;
+  readonly slots: MemoryArea;
+  readonly macs: MemoryArea;
+  readonly lines: MemoryArea;
+  readonly links: MemoryArea;
+  readonly totals: MemoryArea;
+  readonly figures: MemoryArea;
+  /** Ways to the owner, one for each source. */
+  readonly rings: readonly (FrameSource & { readonly memory: MemoryArea })[];
+}
+
+/** A device that every worker has on an interface. */
+export interface FrameSource {
+  readonly interfaceIdx: number;
+  readonly kind: 'packet' | 'xdp';
+}
+
 /** workerData of the worker thread. */
 export interface WorkerSetup {
   readonly device: 'packet' | 'pcap';
@@ -34,6 +67,21 @@ export interface WorkerSetup {
   /** One int32: requests posted so far. */
   readonly posted: SharedArrayBuffer;
   readonly requests: MessagePort;
+  /** eventfds of the forwarders there will be; empty where this worker is the only one. */
+  readonly forwarderFds: readonly number[];
+}
+
+/** workerData of a forwarder's thread. */
+export interface ForwarderSetup {
+  readonly share: PlaneShare;
+  /** How many data-plane workers there are. */
+  readonly workers: number;
+  readonly interfaces: readonly WorkerInterface[];
+  /** eventfd in the forwarder's poll set, and that of the owner. */
+  readonly wakeFd: number;
+  readonly ownerFd: number;
+  /** One int32: not 0 = end. */
+  readonly closing: SharedArrayBuffer;
 }
 
 export type WorkerRequest =
@@ -47,8 +95,8 @@ export type WorkerRequest =
   | { readonly id: number; readonly op: 'close' };
 
 export type WorkerReport =
-  /** Devices are open, the loop runs. */
-  | { readonly kind: 'ready' }
+  /** Devices are open, the loop runs; what each forwarder needs to know. */
+  | { readonly kind: 'ready'; readonly shares: readonly PlaneShare[] }
   /** About an interface, for the log. */
   | { readonly kind: 'line'; readonly interface: string; readonly line: string }
   | { readonly kind: 'refused'; readonly code: LvsErrorCode; readonly message: string }

@@ -6,9 +6,20 @@
  * A lookup reads one slot and one record. Removal shifts later slots back, so there are no tombstones and no decay. When half full, a table of
  * twice the size takes over at once, and each later operation carries a few slots across; until that is done a lookup may have to
  * search both. Nothing ever stops for the whole table.
+ *
+ * Other threads may look up while this one changes the tables (TableSharing). What moves at that moment they may miss, never mistake, as long as
+ * they compare the record's key, which lookup() does and who uses find() must do.
  */
 import { HashLookup, MOVED } from './hash-lookup.ts';
-import type { Allocate } from './memory.ts';
+import { int32Array, type Allocate } from './memory.ts';
+
+/** What to do when other threads look things up in the same tables. */
+export interface TableSharing {
+  /** The tables there are now. All of them lie in memory that was asked for. */
+  publish(current: Int32Array, old: Int32Array | null): void;
+  /** Call back when nobody looks at the tables published before any more. */
+  after(callback: () => void): void;
+}
 
 /** Smaller tables are not worth a huge page. */
 const LEAST_ALLOCATED = 2 << 20;
@@ -20,14 +31,17 @@ export class HashIndex extends HashLookup {
   #count = 0;
   #oldAt = 0;
   readonly #allocate: Allocate | null;
+  readonly #sharing: TableSharing | null;
   /** Give back the memory of the current table, and of the old one. */
   #release: () => void = NOTHING;
   #releaseOld: () => void = NOTHING;
 
   /** `records`: record r has its key in words 16r .. 16r+3. `capacity`: slots to begin with, a power of two. */
-  constructor(records: Int32Array, capacity = 1024, allocate: Allocate | null = null) {
-    super(records, new Int32Array(capacity * 2));
+  constructor(records: Int32Array, capacity = 1024, allocate: Allocate | null = null, sharing: TableSharing | null = null) {
+    super(records, int32Array(capacity * 2, sharing === null ? null : allocate));
     this.#allocate = allocate;
+    this.#sharing = sharing;
+    sharing?.publish(this.slots, null);
   }
 
   get count(): number {
@@ -79,8 +93,14 @@ export class HashIndex extends HashLookup {
     this.#oldAt = end;
     if (end > this.oldMask) {
       this.old = null;
-      this.#releaseOld();
+      const release = this.#releaseOld;
       this.#releaseOld = NOTHING;
+      if (this.#sharing === null) {
+        release();
+      } else {
+        this.#sharing.publish(this.slots, null);
+        this.#sharing.after(release);
+      }
     }
     return end - begin;
   }
@@ -95,11 +115,12 @@ export class HashIndex extends HashLookup {
     this.#releaseOld = this.#release;
     this.slots = this.#table(capacity);
     this.mask = capacity - 1;
+    this.#sharing?.publish(this.slots, this.old);
   }
 
   #table(capacity: number): Int32Array {
     const bytes = capacity * 2 * Int32Array.BYTES_PER_ELEMENT;
-    const memory = bytes < LEAST_ALLOCATED ? undefined : this.#allocate?.(bytes);
+    const memory = bytes < LEAST_ALLOCATED && this.#sharing === null ? undefined : this.#allocate?.(bytes);
     this.#release = memory === undefined ? NOTHING : () => memory.release();
     return memory === undefined ? new Int32Array(capacity * 2) : new Int32Array(memory.buffer, 0, capacity * 2);
   }
@@ -121,7 +142,9 @@ export class HashIndex extends HashLookup {
       }
     }
     slots[2 * i] = hash;
-    slots[2 * i + 1] = placed;
+    // Whoever finds it finds the whole record.
+    if (this.#sharing === null) slots[2 * i + 1] = placed;
+    else Atomics.store(slots, 2 * i + 1, placed);
   }
 
   #place(hash: number, entry: number): void {

@@ -9,7 +9,7 @@ if (interfaces[0]?.name === 'absent') {
   report({ kind: 'refused', code: 'NoSuchDevice', message: 'no interface named absent' });
   process.exit(0);
 }
-report({ kind: 'ready' });
+report({ kind: 'ready', shares: [] });
 requests.on('message', (request: WorkerRequest) => {
   switch (request.op) {
     case 'apply':

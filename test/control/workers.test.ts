@@ -6,6 +6,7 @@ async function start(overrides: { interface?: string; signals?: string[]; crashe
   return WorkerLink.start({
     file: new URL('./fake-worker.js', import.meta.url), device: 'packet', interfaces: [{ index: 0, ifindex: 2, name: overrides.interface ?? 'eth0', socketsFd: null }],
     maxConnections: 1024, connTabSize: 4096, ownVips: false, local: null,
+    forwarderFile: new URL('./fake-forwarder.js', import.meta.url), forwarderWakes: [],
     wake: { fd: 0, signal: () => signals.push('signal'), close: () => signals.push('close') },
     onResolve: (interfaceIdx, address) => signals.push(`resolve ${interfaceIdx} ${address}`),
     onLine: (name, line) => signals.push(`${name} ${line}`),

@@ -125,7 +125,7 @@ t.test('a dump is answered in slices, one a round, and ends with the last', asyn
         return cursor === 0 ? limit : -1;
       },
     },
-    { report: (message) => reports.push(message), nowMs: () => 0, devices: () => [], longestBurstMs: () => 4, onEdit: () => {}, onNarrow: () => {} },
+    { report: (message) => reports.push(message), nowMs: () => 0, devices: () => [], longestBurstMs: () => 4, onEdit: () => {}, onNarrow: () => {}, settled: (callback) => callback() },
   );
   const question = { id: 7, stop: false };
   requests.handle({ id: 9, op: 'ask', question: 'readShadow', asked: question });

@@ -37,7 +37,7 @@ function snapshot(ids: readonly ServiceId[], conns: number): MetricsSnapshot {
     version: '1.2.3', services, health: HEALTH, devices: [{ interface: 'eth0', device: 'packet', received: 1, transmitted: 2, receiveDrops: 3, transmitDrops: 4 }],
     stats: {
       services: services.map(({ run }) => run), total: stats, drops, passed: 1, received: 2, transmitted: 3, connections: 7, maxConnections: 8, templates: 1,
-      connectionsByState: { 'tcp ESTABLISHED': 3 }, fragmentBytes: 0, bursts: 5, largestBurst: 6, longestBurstMs: 500,
+      connectionsByState: { 'tcp ESTABLISHED': 3 }, fragmentBytes: 0, workers: [], bursts: 5, largestBurst: 6, longestBurstMs: 500,
     },
   };
 }

@@ -27,7 +27,7 @@ export class RecordingLink implements DataplaneLink {
   async stats(): Promise<DataplaneStats> {
     return {
       services: this.services, total: ZERO_STATS, drops: [], passed: 0, received: 0, transmitted: 0, connections: 0, maxConnections: 0, templates: 0,
-      connectionsByState: {}, fragmentBytes: 0, bursts: 0, largestBurst: 0, longestBurstMs: 0,
+      connectionsByState: {}, fragmentBytes: 0, workers: [], bursts: 0, largestBurst: 0, longestBurstMs: 0,
     };
   }
 

@@ -102,6 +102,6 @@ function service(): ListedService {
 function stats(): DataplaneStats {
   return {
     services: [], total: BUSY, drops: DROP_REASONS.map((_, index) => (index === 4 ? 9 : 0)), passed: 0, received: 0, transmitted: 0, connections: 12, maxConnections: 1_048_576, templates: 1,
-    connectionsByState: {}, fragmentBytes: 0, bursts: 0, largestBurst: 0, longestBurstMs: 0,
+    connectionsByState: {}, fragmentBytes: 0, workers: [], bursts: 0, largestBurst: 0, longestBurstMs: 0,
   };
 }
