@@ -31,7 +31,7 @@ export interface TimePanel {
 }
 
 /** More points than this are joined, each the highest of its neighbours: a peak is never drawn lower than it was. */
-const POINTS = 150;
+const POINTS = 110;
 /** More events than this are short marks: a fence of lines would hide what they explain. */
 const EVENTS_IN_FULL = 8;
 const SMALL = 11;

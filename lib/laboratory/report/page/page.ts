@@ -26,8 +26,9 @@ function summary(results: readonly LaboratoryResult[]): string {
   const rows = summaryRows(results).map(({ scheduler, research, cells }) => `<tr><th scope="row">${escapeText(scheduler)}${research ? '*' : ''}</th>${cells.map(({ text, rank, level, loses }) => `<td${level === null ? '' : ` class="heat${level}"`}>${rank === 1 ? '★ ' : ''}${escapeText(text)}${rank === null ? '' : `<br><small>${rank}.${loses ? ' ✕' : ''}</small>`}</td>`).join('')}</tr>`).join('\n');
   const keys = Array.from({ length: HEAT_LEVELS }, (_, level) => `<span class="key heat${level}">${escapeText(LEVEL_TEXTS[level]!)}</span>`).join('');
   return [
-    `<div class="wide"><table class="heat"><caption>Every scheduler in every scenario, by the scenario’s own measure, with its rank; best overall first. ★ = first${results.some(({ runs }) => runs.some(({ research }) => research)) ? ', * = research, not in the kernel' : ''}.</caption><thead><tr><th scope="col">Scheduler</th>${head}</tr></thead><tbody>\n${rows}\n</tbody></table></div>`,
-    `<p class="small">${keys}</p>`,
+    `<p class="small soft" id="summary-words">Every scheduler in every scenario, by the scenario’s own measure, with its rank; best overall first. ★ = first${results.some(({ runs }) => runs.some(({ research }) => research)) ? ', * = research, not in the kernel' : ''}.</p>`,
+    `<div class="wide"><table class="heat" aria-describedby="summary-words"><thead><tr><th scope="col">Scheduler</th>${head}</tr></thead><tbody>\n${rows}\n</tbody></table></div>`,
+    `<p class="small">${keys} <span class="soft">(percentages: one point added to both)</span></p>`,
     '<h3>What was found</h3>', `<ul>${results.map(({ scenario, finding }, index) => `<li><a href="#scenario-${index + 1}">${escapeText(scenario.title)}</a>: ${escapeText(finding)}</li>`).join('\n')}</ul>`,
   ].join('\n');
 }

@@ -34,14 +34,14 @@ th{font-weight:600}thead th{vertical-align:bottom;line-height:1.25}thead .unit{d
 th:first-child,td.text,th.text{text-align:left}
 tbody th{font-weight:600;text-align:left;min-width:6.5em;max-width:18em}
 tr.best th,tr.best td{background:var(--panel)}
-.heat td{text-align:center;border:2px solid var(--ground);padding:.12em .5em;min-width:4.6em;line-height:1.3}.heat tbody th{vertical-align:middle}.heat th:first-child{text-align:left!important}
-.heat thead th{text-align:center;max-width:9em;font-size:.8rem}
+.heat td{text-align:center;border:2px solid var(--ground);padding:.12em .25em;min-width:4.2em;line-height:1.3}.heat tbody th{vertical-align:middle}.heat th:first-child{text-align:left!important}
+.heat thead th{text-align:center;max-width:9em;font-size:.74rem;padding:.2em .25em;overflow-wrap:anywhere}.heat th:first-child{position:sticky;left:0;background:var(--ground);padding-right:.4em}.heat tbody th{min-width:7.6em;max-width:14em}
 .key{display:inline-block;padding:0 .55em;margin:0 .35em .3em 0;border-radius:3px;font-size:.8rem}
 pre{background:var(--panel);padding:.7em .9em;border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.86rem;margin:.5em 0}
 ol.events{columns:18em;font-size:.9rem;padding-left:2em}
 details{margin:.8em 0}summary{cursor:pointer;color:var(--accent);font-size:.92rem}
 dl.words{display:grid;grid-template-columns:max-content 1fr;gap:.2em 1em;font-size:.88rem}dl.words dt{font-weight:600}dl.words dd{margin:0;color:var(--soft)}
-@media (max-width:520px){main{padding:14px 12px 32px}h1{font-size:1.25rem}.finding{font-size:1.05rem}th,td{padding:.24em .45em}dl.words{grid-template-columns:1fr}dl.words dd{margin-bottom:.5em}.heat td{min-width:3.6em}}
+@media (max-width:520px){main{padding:14px 12px 32px}h1{font-size:1.25rem}.finding{font-size:1.05rem}th,td{padding:.24em .45em}dl.words{grid-template-columns:1fr}dl.words dd{margin-bottom:.5em}.heat td{min-width:3.6em}.heat tbody th{min-width:0;max-width:7em}}
 @media print{
 @page{margin:14mm}
 body{font-size:10.5pt}main{max-width:none;padding:0}

@@ -17,15 +17,15 @@ export interface SummaryRow { readonly scheduler: string; readonly research: boo
 /** Level n up to so many times the best value; beyond the last, the worst level. */
 const TIMES = [1.02, 1.25, 2, 4, 10];
 
-/** Best schedulers first: by their mean rank over the scenarios that they ran in. */
+/** Best schedulers first: by their mean place, where a scenario that one did not run in counts as the middle. */
 export function summaryRows(results: readonly LaboratoryResult[]): SummaryRow[] {
   const schedulers = [...new Set(results.flatMap((result) => result.ranking.rows.map(({ scheduler }) => scheduler)))];
   const rows = schedulers.map((scheduler) => {
     const cells = results.map((result): SummaryCell => {
       const found = rankOf(result, scheduler);
-      return found === null ? { text: '-', rank: null, loses: false, level: null } : { text: figureText(found.value, result.ranking.unit), rank: found.rank, loses: found.behindForLoss, level: found.behindForLoss ? HEAT_LEVELS - 1 : levelOf(found.timesBest) };
+      return found === null ? { text: '-', rank: null, loses: false, level: null } : { text: figureText(found.value, result.ranking.unit), rank: found.rank, loses: found.behindForLoss, level: found.behindForLoss ? HEAT_LEVELS - 1 : levelOf(found.value, result.ranking) };
     });
-    const places = results.flatMap((result, index) => (cells[index]!.rank === null ? [] : [(cells[index]!.rank! - 1) / Math.max(1, ranked(result).length - 1)]));
+    const places = results.map((result, index) => (cells[index]!.rank === null ? 0.5 : (cells[index]!.rank! - 1) / Math.max(1, ranked(result).length - 1)));
     return { scheduler, research: results.some(({ runs }) => runs.some((run) => run.scheduler === scheduler && run.research)), cells, place: places.reduce((sum, one) => sum + one, 0) / Math.max(1, places.length) };
   });
   return rows.sort((a, b) => a.place - b.place);
@@ -44,8 +44,11 @@ export function summaryGrid(results: readonly LaboratoryResult[]): Drawing {
 /** What the steps mean, for captions. */
 export const LEVEL_TEXTS: readonly string[] = Array.from({ length: HEAT_LEVELS }, (_, level) => (level === 0 ? 'best' : level < TIMES.length ? `up to ${TIMES[level]} times the best` : `more than ${TIMES.at(-1)} times, or ✕: loses connections and ranks last`));
 
-function levelOf(timesBest: number | null): number {
-  if (timesBest === null) return HEAT_LEVELS - 1;
+/** Of percentages, a point more on either side: 0.1 % is not infinitely worse than 0 %. */
+function levelOf(value: number, { rows, unit, lowerIsBetter }: LaboratoryResult['ranking']): number {
+  const more = unit === '%' ? 1 : unit.startsWith('of the ') ? 0.01 : 0;
+  const [one, best] = [value + more, (rows[0]?.value ?? 0) + more];
+  const timesBest = one === best ? 1 : lowerIsBetter ? one / best : best / one;
   const level = TIMES.findIndex((most) => timesBest <= most);
   return level < 0 ? HEAT_LEVELS - 1 : level;
 }
