@@ -1,6 +1,6 @@
 /**
  * Load over time, a panel for each scheduler, on one scale where that shows something; panels that rise far above the lowest have a larger one, and say how much. Up to eight servers are lines; more are bands (all servers, the middle eight tenths) with
- * the median, so that a thousand read as well as nine. Servers of different capacity are shown per unit of it: lines that meet are servers equally busy.
+ * the median, so that a thousand read as well as nine; the few servers that something happens to have a line of their own in them. Servers of different capacity are shown per unit of it: lines that meet are servers equally busy.
  */
 import { legend, sheet, timePanel, type Drawing, type LegendEntry, type TimePanel } from '../../../charts/index.ts';
 import { durationText, numberText } from '../../../charts/number-text.ts';
@@ -8,6 +8,8 @@ import type { LaboratoryResult, SchedulerRun } from '../../result.ts';
 import { rankOf, runsBestFirst } from '../ranking.ts';
 
 const LINES_AT_MOST = 8;
+/** Servers of events beyond this many are in the bands alone. */
+const EVENT_SERVERS_AT_MOST = 3;
 /** Panels whose highest points are this many times apart do not share a scale: the lower would be flat. */
 const STEEP = 3;
 
@@ -22,6 +24,7 @@ export function loadPictures(result: LaboratoryResult): LoadPictures | null {
   const loads = runs.map((run) => (perCapacity ? scaled(result, run) : run.load));
   const tops = loads.map((load) => highest(load).value);
   const scales = scalesOf(tops), smallest = Math.min(...scales);
+  const moving = [...new Set(result.events.map(({ server }) => server))], own = moving.length > EVENT_SERVERS_AT_MOST ? [] : moving;
   const asLines = result.servers.length <= LINES_AT_MOST;
   const panels = runs.map((run, index): Drawing => {
     const load = loads[index]!, top = scales[index]!, times = smallest > 0 ? top / smallest : 1, peak = highest(load), rank = rankOf(result, run.scheduler)?.rank;
@@ -31,12 +34,12 @@ export function loadPictures(result: LaboratoryResult): LoadPictures | null {
       description: `${unit} over virtual time under ${run.scheduler}. Highest: ${numberText(peak.value)} at ${server}, ${durationText(peak.bucket * result.bucketMs)} after the start.`,
       valueTitle: unit, bucketMs: result.bucketMs, durationMs: result.durationMs, top, eventsMs: result.events.map(({ atMs }) => atMs),
       peak: peak.value > 0 ? { bucket: peak.bucket, value: peak.value, label: `${server}: ${numberText(peak.value)}` } : null,
-      ...(asLines ? { bands: [], series: load.map((values, slot) => ({ slot, values })) } : bands(load)),
+      ...(asLines ? { bands: [], series: load.map((values, slot) => ({ slot, values })) } : bands(load, own.map((name) => run.servers.findIndex((one) => one.name === name)))),
     });
   });
   const events: LegendEntry[] = result.events.length === 0 ? [] : [{ key: { kind: 'event' }, label: 'event, numbered as listed' }];
   const entries: LegendEntry[] = asLines ? runs[0]!.servers.map(({ name }, slot) => ({ key: { kind: 'series', slot }, label: name }))
-    : [{ key: { kind: 'series', slot: 0 }, label: `median of ${result.servers.length} servers` }, { key: { kind: 'band', strength: 1 }, label: '10th to 90th percentile' }, { key: { kind: 'band', strength: 0 }, label: 'least to busiest server' }];
+    : [{ key: { kind: 'series', slot: 0 }, label: `median of ${result.servers.length} servers` }, { key: { kind: 'band', strength: 1 }, label: '10th to 90th percentile' }, { key: { kind: 'band', strength: 0 }, label: 'least to busiest server' }, ...own.map((name, index): LegendEntry => ({ key: { kind: 'series', slot: index + 1 }, label: name }))];
   return { legend: [...entries, ...events], panels, unit };
 }
 
@@ -74,9 +77,10 @@ function scalesOf(tops: readonly number[]): number[] {
   return tops.map((top) => ends.get(top)!);
 }
 
-function bands(load: readonly (readonly number[])[]): Pick<TimePanel, 'bands' | 'series'> {
+/** `own`: positions of servers that have a line besides. */
+function bands(load: readonly (readonly number[])[], own: readonly number[]): Pick<TimePanel, 'bands' | 'series'> {
   const buckets = Math.max(...load.map((one) => one.length));
   const sorted = Array.from({ length: buckets }, (_, bucket) => load.map((one) => one[bucket] ?? 0).sort((a, b) => a - b));
   const at = (part: number): number[] => sorted.map((values) => values[Math.round(part * (values.length - 1))]!);
-  return { bands: [{ strength: 0, low: at(0), high: at(1) }, { strength: 1, low: at(0.1), high: at(0.9) }], series: [{ slot: 0, values: at(0.5) }] };
+  return { bands: [{ strength: 0, low: at(0), high: at(1) }, { strength: 1, low: at(0.1), high: at(0.9) }], series: [{ slot: 0, values: at(0.5) }, ...own.map((server, index) => ({ slot: index + 1, values: load[server] ?? [] }))] };
 }
