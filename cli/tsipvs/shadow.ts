@@ -31,9 +31,10 @@ export const shadowCommand: CommandModule<object, Args> = {
     const draw = (report: ShadowReport): void => {
       if (json) return void process.stdout.write(`${JSON.stringify(report)}\n`);
       if (!live) return;
-      const text = shadowText(report);
-      process.stdout.write(`${drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ''}${text}`);
-      drawn = text.split('\n').length - 1;
+      // A line that wraps would be two to go back over.
+      const lines = shadowText(report).split('\n').map((line) => line.slice(0, (process.stdout.columns || 200) - 1));
+      process.stdout.write(`${drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ''}${lines.join('\n')}`);
+      drawn = lines.length - 1;
     };
     try {
       const last = await shadow(client, { service: await findService(client, service), scheduler, schedFlags, durationMs }, draw, (stop) => {

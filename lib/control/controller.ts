@@ -128,7 +128,7 @@ export class Controller implements ApiCaller {
     const { client, virtual, interface: name } = question;
     if (client.includes(':') !== virtual.includes(':')) throw new LvsError('BadRequest', `${client} and ${virtual} are addresses of different families`);
     const { interfaces } = this.#info();
-    if (name !== undefined && interfaces.length > 0 && !interfaces.includes(name)) throw new LvsError('BadRequest', `the director has no interface ${name}: it has ${interfaces.join(', ')}`);
+    if (name !== undefined && !interfaces.includes(name)) throw new LvsError('BadRequest', `the director has no interface ${name}: it has ${interfaces.join(', ') || 'none'}`);
     return this.#link.ask('explain', question);
   }
 

@@ -2,7 +2,7 @@
  * The director core: one deterministic machine. Frames and a clock go in, frames and counters come out; it opens no socket, reads no clock and
  * draws no random number of its own. Live, replayed, simulated and fuzzed traffic all go through this class.
  */
-import type { FrameBurst, FrameSink } from '../wire/frame.ts';
+import { INTERFACE_LOCAL, type FrameBurst, type FrameSink } from '../wire/frame.ts';
 import { DROP_REASONS } from '../model/drop-reason.ts';
 import type { Answer, Asked, DataplaneQuestion } from '../model/dataplane-question.ts';
 import type { Explanation, FlowQuestion } from '../model/explanation.ts';
@@ -236,7 +236,7 @@ export class Dataplane {
     try {
       trace.begin(p);
       const { verdict, reason, ...answer } = foresee(core, p, question.mark, this.#onlyLooking);
-      trace.end(verdict, nowMs, this.network.interfaceAt(interfaceIdx)?.name ?? 'local', reason);
+      trace.end(verdict, nowMs, interfaceIdx === INTERFACE_LOCAL ? 'local' : this.network.interfaceAt(interfaceIdx)?.name ?? '', reason);
       return { record, ...answer };
     } finally {
       core.trace = live.trace;

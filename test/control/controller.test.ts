@@ -93,6 +93,7 @@ t.test('a flow that is asked about goes to the data plane, unless it cannot be',
   link.answers = { explain: { decidedBy: 'scheduler' } };
   t.match(await controller.call('explain', { question }), { decidedBy: 'scheduler' });
   t.same(link.asked, [['explain', question]]);
+  await t.rejects(controller.call('explain', { question: { ...question, interface: 'eth9' } }), { code: 'BadRequest', message: 'the director has no interface eth9: it has none' });
   await t.rejects(controller.call('explain', { question: { ...question, client: '2001:db8::7' } }), { code: 'BadRequest', message: '2001:db8::7 and 192.0.2.10 are addresses of different families' });
 });
 
