@@ -16,6 +16,6 @@ export interface Running {
   /** Of the process that forwards, 0 where it is the kernel. */
   readonly pid: number;
   /** Connections it holds at the moment; ours only. */
-  connections?(): number;
+  connections?(): Promise<number>;
   down(): Promise<void>;
 }

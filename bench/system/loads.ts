@@ -139,11 +139,11 @@ async function idle(_contender: Contender, { pid }: Running, { ms }: Bench): Pro
 /** What the daemon grows by for each connection, everything counted. The flows are sent again for those whose datagram was lost. */
 async function memory(contender: Contender, { pid, connections }: Running, { programs }: Bench): Promise<Reading> {
   await pause(SETTLE_MS);
-  const bytesBefore = residentBytes(pid), before = connections!();
+  const bytesBefore = residentBytes(pid), before = await connections!();
   let made = 0;
   for (let i = 0; i < FLOW_PASSES && made < ALL_FLOWS * FLOWS_TO_REMEMBER; i++) {
     await load('client', join(programs, 'udp-flows'), [contender.target, String(SINK_PORT), String(FLOWS_TO_REMEMBER), String(FLOWS_PER_SECOND)]);
-    made = connections!() - before;
+    made = await connections!() - before;
   }
   if (made < ENOUGH_FLOWS * FLOWS_TO_REMEMBER) throw new Error(`${contender.name}: only ${made} of ${FLOWS_TO_REMEMBER} connections came about`);
   return { memory: (residentBytes(pid) - bytesBefore) / made };

@@ -3,9 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ApiClient } from '../../lib/control/api/client.ts';
 import type { Contender } from './contender.ts';
 import { HTTP_PORT, IPERF_PORT, RIP, SINK_PORT, VIP } from './hosts.ts';
-import { on, PROJECT_ROOT, start, stop } from './processes.ts';
+import { PROJECT_ROOT, start, stop } from './processes.ts';
 
 const BIN = join(PROJECT_ROOT, 'dist/bin');
 /** pcap is lab grade. */
@@ -46,15 +47,20 @@ function ours(device: string, workers: number, args: readonly string[]): Contend
         await down();
         throw error;
       }
-      return { pid: child.pid!, connections: () => connections(socket), down };
+      const client = await ApiClient.connect(socket);
+      const { device: chosen } = await client.call('info', {});
+      if (chosen !== device) {
+        client.close();
+        await down();
+        throw new Error(`tsipvsd works with ${chosen}, not with ${device}: ${log.trim()}`);
+      }
+      return {
+        pid: child.pid!, connections: async () => (await client.call('stats', {})).connections,
+        down: async () => {
+          client.close();
+          await down();
+        },
+      };
     },
   };
-}
-
-/** ActiveConn and InActConn of all destinations. */
-function connections(socket: string): number {
-  const list = on('director', 'env', [`TSIPVS_SOCKET=${socket}`, process.execPath, join(BIN, 'tsipvsadm.js'), '-Ln']);
-  let sum = 0;
-  for (const [, active, inactive] of list.matchAll(/^ +-> .* (\d+) +(\d+) *$/gm)) sum += Number(active) + Number(inactive);
-  return sum;
 }

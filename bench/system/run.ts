@@ -103,7 +103,13 @@ async function measured(options: Options): Promise<Outcome> {
 async function oneRound(contender: Contender, round: number, options: Options, { results, failures }: Outcome, programs: string): Promise<void> {
   const loads = options.loads.filter((load) => load.fits(contender) && (!load.once || round === 0));
   if (loads.length === 0) return;
-  const running = await contender.up();
+  const running = await contender.up().catch((error: unknown) => {
+    if (ending.aborted) throw error;
+    failures.push(`${contender.name}: ${(error as Error).message}`);
+    process.stderr.write(`round ${round + 1}/${options.rounds}  ${failures.at(-1)!}\n`);
+    return null;
+  });
+  if (running === null) return;
   const bench = { programs, ms: loadMs(options) };
   try {
     await warmUp(contender, bench);
