@@ -63,7 +63,11 @@ export type CheckKind =
   | { readonly kind: 'exec'; readonly command: string; readonly dynamicWeight: boolean; readonly expectOutput?: string; readonly user?: string }
   | { readonly kind: 'file'; readonly path: string; readonly weight: number; readonly reverse: boolean; readonly dynamic: boolean }
   /** Protocols ldirectord speaks by themselves (ftp, pop, imap, mysql, ldap ...): login and, if given, request and receive. */
-  | { readonly kind: 'login'; readonly service: string; readonly login: string; readonly password: string; readonly request: string; readonly receive: string; readonly database: string }
+  | { readonly kind: 'login'; readonly service: string; readonly login: string; readonly password: string; readonly request: string; readonly receive: string; readonly database: string;
+      /** RADIUS. */
+      readonly secret?: string;
+      /** SIP over UDP. */
+      readonly udp?: boolean }
   /** Always up or always down (ldirectord on, off). */
   | { readonly kind: 'fixed'; readonly up: boolean };
 

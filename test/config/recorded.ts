@@ -18,6 +18,11 @@ export function recordedFiles(program: Program): Record<string, string> {
   return Object.fromEntries(readdirSync(join(FOLDER, program)).filter((name) => name.endsWith(extension)).map((name) => [name, recordedText(`${program}/${name}`)]));
 }
 
+/** Files of our own making, recorded likewise. */
+export function madeFiles(): Record<string, string> {
+  return Object.fromEntries(readdirSync(join(FOLDER, 'keepalived-made')).filter((name) => name.endsWith('.conf')).map((name) => [name, recordedText(`keepalived-made/${name}`)]));
+}
+
 /** A recording of what became of a file, or null when there is none. */
 export function recordedDump(program: Program, name: string, extension: '.rules' | '.dump'): string | null {
   const path = `${program}/dumps/${name.replace(/\.(conf|cf)$/, '')}${extension}`;

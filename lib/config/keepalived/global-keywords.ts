@@ -88,6 +88,7 @@ function readTimeouts(line: ConfigLine, globals: GlobalDraft, values: Values, di
     const name = line.words[n]!;
     const field = Object.hasOwn(fields, name) ? fields[name]! : null;
     if (field === null) diagnostics.warn(line.place, `unknown timeout "${name}"`, 'ignored', name, Object.keys(fields));
+    else if (line.words[n + 1] === undefined) diagnostics.warn(line.place, `lvs_timeouts: no time behind ${name}`, 'ignored', name);
     else {
       const seconds = values.unsigned(line, n + 1, 0, MOST_TIMEOUT_SEC);
       if (seconds !== null) globals.timeouts[field] = seconds;

@@ -82,6 +82,6 @@ function kindOf(type: string, real: RealServer, section: Section, own: (name: st
     case 'submission': return { kind: 'smtp', helo: 'localhost' };
     case 'none':
     case 'connect': return { kind: 'tcp' };
-    default: return { kind: 'login', service, login: own('login') ?? '', password: own('passwd') ?? '', request, receive, database: own('database') ?? '' };
+    default: return { kind: 'login', service, login: own('login') ?? '', password: own('passwd') ?? '', request, receive, database: own('database') ?? '', ...(own('secret') === null ? {} : { secret: own('secret')! }), ...(id.kind === 'address' && id.protocol === 'udp' ? { udp: true } : {}) };
   }
 }
