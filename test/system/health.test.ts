@@ -8,6 +8,7 @@ import { ApiClient } from '../../lib/control/api/client.ts';
 import { readLabState } from '../../lib/lab/lab-state.ts';
 import type { RunningLab } from '../../lib/lab/running-lab.ts';
 import { ECHO_PORT, type LabServer, type LabTopology } from '../../lib/lab/topology.ts';
+import type { HealthEvent } from '../../lib/model/health-state.ts';
 import { labCase, SKIP } from './lab-case.ts';
 
 const PREFIX = 'tsipvs-thealth';
@@ -63,6 +64,44 @@ t.test('a stopped real server leaves, the sorry server steps in below quorum, wh
     await lab.startServer('rs1', first!.namespace, [first!.address4, first!.address6]);
     await until('ud ud');
     t.same(await ask(), { answers: { rs1: 12 }, failures: {} }, 'and steps back');
+  });
+});
+
+t.test('one that comes back starts with a 32nd of its weight; what the director told meanwhile is a stream of events', { skip: SKIP, timeout: 180_000 }, async (t) => {
+  await labCase(t, { mode: 'nat', servers: 2, prefix: `${PREFIX}-slow` }, async (lab) => {
+    const { vip4, servers } = lab.topology;
+    const directory = mkdtempSync(join(tmpdir(), 'health-'));
+    t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+    const file = join(directory, 'tsipvs.yaml');
+    writeFileSync(file, `version: 1
+services:
+  - listen: tcp ${vip4}:80
+    scheduler: wrr
+    method: nat
+    servers:
+${servers.map(({ address4 }) => `      - {address: "${address4}", weight: 64, slowStart: true, checks: [{type: http, urls: [{path: /}], interval: 1, retries: 1, retryDelay: 1, timeout: 3}]}`).join('\n')}
+`);
+    await lab.startDaemon({ args: ['--config', file] });
+    const client = await ApiClient.connect(lab.socket);
+    const watcher = await ApiClient.connect(lab.socket);
+    t.teardown(() => { client.close(); watcher.close(); });
+    const events: HealthEvent[] = [];
+    await watcher.follow((event) => void events.push(event), () => {});
+    const states = async (): Promise<string> => (await client.call('health', {})).services[0]!.servers.map(({ up, weight }) => `${up ? 'up' : 'down'} ${weight}`).join(', ');
+    const until = async (wanted: string): Promise<void> => {
+      while ((await states()) !== wanted) await sleep(50);
+    };
+    await until('up 64, up 64');
+    await stopServer(lab, 'rs1');
+    await until('down null, up 64');
+    const [first] = servers;
+    await lab.startServer('rs1', first!.namespace, [first!.address4, first!.address6]);
+    await until('up 2, up 64');
+    t.same((await lab.send({ kind: 'http', address: vip4, port: 80, count: 66, timeoutMs: 8_000 })).answers, { rs1: 2, rs2: 64 });
+    t.match(events.filter(({ kind }) => kind === 'server').map(({ state, message }) => [state, message]), [['down', /connection refused/], ['up', 'all checks pass']]);
+    const results = (await client.call('health', {})).services[0]!.servers[0]!.checks[0]!.results;
+    const down = results.findIndex(({ transition }) => transition === 'down');
+    t.same(results.slice(down - 1, down + 1).map(({ ok }) => ok), [false, false], 'one failure, one retry, and it was out');
   });
 });
 

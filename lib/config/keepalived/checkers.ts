@@ -260,7 +260,7 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
     },
     PING_CHECK: { read: begin('PING_CHECK', DEFAULTS.usual, () => ({ kind: 'ping' })), block: { ...connection, ...common }, close: finish },
     FILE_CHECK: {
-      read: (line) => { begin('FILE_CHECK', DEFAULTS.misc, () => ({ kind: 'file', path: '', weight: 0, reverse: false, dynamic: false }))(line); checker.passive = true; },
+      read: (line) => { begin('FILE_CHECK', DEFAULTS.misc, () => ({ kind: 'file', path: '', weight: 0, reverse: false, dynamic: true }))(line); checker.passive = true; },
       block: {
         track_file: { read: (line) => {
           const name = values.word(line);

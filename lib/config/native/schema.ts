@@ -106,7 +106,7 @@ export const TIMING: Fields = {
   bindPort: { type: 'whole', least: 1, most: 65_535, help: 'Probe from this port' },
   bindInterface: { type: 'text', help: 'Probe through this interface' },
   fwmark: { type: 'whole', least: 0, help: 'Firewall mark of the probe' },
-  viaVip: { type: 'flag', help: 'Probe the virtual address through the server (DR, TUN)' },
+  viaVip: { type: 'flag', help: 'Probe the virtual address through the server, as the director forwards (DR, TUN)' },
 };
 
 /** By type of check. */
@@ -134,8 +134,8 @@ export const CHECKS: Readonly<Record<string, Fields>> = {
   },
   file: { path: { type: 'text', required: true, help: 'File with a number' }, weight: { type: 'whole', otherwise: 0, help: '0: a number other than 0 is down; else it changes the weight by number x this' }, reverse: { type: 'flag', otherwise: false, help: 'The other way round' }, dynamic: { type: 'flag', otherwise: false, help: 'The number is the weight' } },
   login: {
-    service: { type: 'text', required: true, help: 'ftp pop imap mysql pgsql ldap ...' }, login: { type: 'text', otherwise: '', help: 'User' }, password: { type: 'text', otherwise: '', help: 'Password' },
-    request: { type: 'text', otherwise: '', help: 'Asked after login' }, receive: { type: 'text', otherwise: '', help: 'Expected answer' }, database: { type: 'text', otherwise: '', help: 'Database' },
+    service: { type: 'text', required: true, help: 'ftp pop pops imap imaps nntp ldap ldaps mysql pgsql sip radius; others are connected to' }, login: { type: 'text', otherwise: '', help: 'User' }, password: { type: 'text', otherwise: '', help: 'Password' },
+    request: { type: 'text', otherwise: '', help: 'Asked after login: a file (ftp), a query that must give a row (mysql, pgsql), a base object (ldap)' }, receive: { type: 'text', otherwise: '', help: 'Expected answer' }, database: { type: 'text', otherwise: '', help: 'Database' }, secret: { type: 'text', help: 'Shared secret (radius)' }, udp: { type: 'flag', help: 'Over UDP (sip)' },
   },
   fixed: { up: { type: 'flag', otherwise: true, help: 'Always up or always down' } },
 };
