@@ -3,7 +3,7 @@ import type { CheckKind } from '../../model/health-check.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { readHostPart } from './addresses.ts';
 import type { Keyword, KeywordTable } from './block-parser.ts';
-import { noTiming, type CheckerDefaults, type CheckerDraft, type ServerDraft, type TrackFile } from './draft.ts';
+import type { CheckerDefaults, CheckerDraft, ServerDraft, TrackFile } from './draft.ts';
 import type { ConfigLine } from './line-source.ts';
 import type { ScriptRules } from './scripts.ts';
 import { timingKeywords } from './timing-keywords.ts';
@@ -308,7 +308,7 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
 
 function draft(name: string, { place }: ConfigLine, defaults: CheckerDefaults, kind: CheckKind): CheckerDraft {
   return {
-    ...noTiming(), name, place, defaults, kind, target: {}, urls: [], dropped: false, miscTimeoutSec: null, trackFile: null, weight: null, reverse: false, hosts: [], hostTimeouts: [], passive: false, virtualHost: null, sni: false, missing: false,
+    alpha: null, connectTimeoutSec: null, retries: null, delayBeforeRetrySec: null, warmupSec: null, delayLoopSec: null, name, place, defaults, kind, target: {}, urls: [], dropped: false, miscTimeoutSec: null, trackFile: null, weight: null, reverse: false, hosts: [], hostTimeouts: [], passive: false, virtualHost: null, sni: false, missing: false,
   };
 }
 

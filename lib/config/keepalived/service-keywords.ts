@@ -157,7 +157,8 @@ export function serviceReader({ diagnostics, values, services }: ServiceContext,
         const target = readTarget(line, 1, 'real server');
         if (target === null) return false;
         server = {
-          ...noTiming(), ...target, filePort: target.port, place: line.place, weight: null, method: service.method, inhibit: null, notifyUp: null, notifyDown: null, upper: 0, lower: 0, smtpAlert: null, virtualHost: null, checkers: [],
+          alpha: null, connectTimeoutSec: null, retries: null, delayBeforeRetrySec: null, warmupSec: null, delayLoopSec: null,
+          address: target.address, family: target.family, port: target.port, filePort: target.port, place: line.place, weight: null, method: service.method, inhibit: null, notifyUp: null, notifyDown: null, upper: 0, lower: 0, smtpAlert: null, virtualHost: null, checkers: [],
         };
         return undefined;
       },
@@ -237,7 +238,7 @@ function readService(line: ConfigLine, { diagnostics, values }: Pick<ServiceCont
 
 function emptyService({ place }: ConfigLine, target: ServiceDraft['target']): ServiceDraft {
   return {
-    ...noTiming(), place, target, family: null, protocol: null, protocolPlace: null, scheduler: null, schedFlags: 0, method: null, persistenceSec: 0, persistenceMask: null, persistenceEngine: null,
+    alpha: null, connectTimeoutSec: null, retries: null, delayBeforeRetrySec: null, warmupSec: null, delayLoopSec: null, place, target, family: null, protocol: null, protocolPlace: null, scheduler: null, schedFlags: 0, method: null, persistenceSec: 0, persistenceMask: null, persistenceEngine: null,
     onePacket: false, quorum: 1, hysteresis: 0, quorumUp: null, quorumDown: null, omega: false, haSuspend: false, inhibit: false, smtpAlert: null, virtualHost: null, sorry: null, weight: 1, servers: [],
   };
 }
