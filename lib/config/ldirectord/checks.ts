@@ -77,11 +77,12 @@ function kindOf(type: string, real: RealServer, section: Section, own: (name: st
       };
     }
     case 'dns': return { kind: 'dns', name: request === '' ? '.' : request, type: 'A', ...(receive === '' ? {} : { expect: receive }) };
-    case 'simpletcp': return { kind: 'send-expect', send: request, expect: receive, match: 'regex', udp: false };
+    case 'simpletcp': return { kind: 'send-expect', send: request.replaceAll('\\n', '\n'), expect: receive, match: 'regex', udp: false };
     case 'smtp':
     case 'submission': return { kind: 'smtp', helo: 'localhost' };
-    case 'none':
-    case 'connect': return { kind: 'tcp' };
+    case 'none': return { kind: 'fixed', up: true };
+    // A datagram service cannot be connected to.
+    case 'connect': return id.kind === 'address' && id.protocol === 'udp' ? { kind: 'ping', family: section.family } : { kind: 'tcp' };
     default: return { kind: 'login', service, login: own('login') ?? '', password: own('passwd') ?? '', request, receive, database: own('database') ?? '', ...(own('secret') === null ? {} : { secret: own('secret')! }), ...(id.kind === 'address' && id.protocol === 'udp' ? { udp: true } : {}) };
   }
 }

@@ -30,7 +30,7 @@ export function finishSection(section: Section, globals: ReadonlyMap<string, Set
   const lookup: Lookup = (name) => section.settings.get(name) ?? globals.get(name) ?? null;
   const id = serviceId(section, host, diagnostics);
   if (id === null) return [];
-  const quiescent = lookup('quiescent')?.value !== 'no';
+  const quiescent = lookup('quiescent')?.value === 'yes';
   const scheduler = section.settings.get('scheduler');
   if (scheduler !== undefined && !(SCHEDULER_NAMES as readonly string[]).includes(scheduler.value)) {
     diagnostics.warn(scheduler.place, `unknown scheduler "${scheduler.value}"`, 'the service is left out: ldirectord only fails when it calls ipvsadm', scheduler.value, SCHEDULER_NAMES);
@@ -40,7 +40,7 @@ export function finishSection(section: Section, globals: ReadonlyMap<string, Set
   const name = section.virtual.value;
   if (reals.length === 0) diagnostics.note(section.virtual.place, `${name} has no real servers`, 'the service has none', name);
   const checks = sectionChecks(section, id, lookup, diagnostics);
-  const destinations = reals.map((real): DesiredDestination => ({
+  const destinations = reals.map((real): DesiredDestination => withStart({
     destination: real.destination, checks: checks(real), inhibitOnFailure: quiescent, notifyUp: null, notifyDown: null, slowStart: false, loadMonitor: null, disabled: false,
     smtpAlert: lookup('emailalert') !== null, startsUp: false,
   }));
@@ -57,6 +57,11 @@ export function finishSection(section: Section, globals: ReadonlyMap<string, Set
       quorumUp: fallbackScript('stop'), quorumDown: fallbackScript('start'), onFailure: quiescent ? 'quiesce' : 'remove',
     },
   }];
+}
+
+/** A server that is up without being asked is up from the start. */
+function withStart(destination: DesiredDestination): DesiredDestination {
+  return { ...destination, startsUp: destination.checks.every(({ check }) => check.kind === 'fixed' && check.up) };
 }
 
 function serviceId({ virtual, family, settings }: Section, host: ConfigHost, diagnostics: Diagnostics): ServiceId | null {

@@ -50,7 +50,7 @@ t.test('one mistake a file: refused where ldirectord refuses it', async (t) => {
 
 t.test('ldirectord is silent where this one warns', async (t) => {
   const mark = read('virtual=10.0.0.1\n\treal=10.1.0.1:80 gate\n');
-  t.same(startTable(mark), ['-A -f 10 -s wrr', '-a -f 10 -r 10.1.0.1:0 -g -w 0']);
+  t.same(startTable(mark), ['-A -f 10 -s wrr', '-a -f 10 -r 10.1.0.1:0 -g -w 1']);
   t.match(mark.diagnostics, [{ severity: 'warning', line: 1, column: 9, message: /no port/ }]);
   t.match(read('virtual=10.0.0.1:80\n\treal=10.1.0.1:80 gate\n\tscheduler=nosuch\n').diagnostics, [{ severity: 'warning', line: 3, message: /unknown scheduler/ }]);
 });
@@ -60,6 +60,18 @@ t.test('timers, thresholds, ranges and requests of a server', async (t) => {
   t.same(service!.destinations.map(({ destination: { address, port, weight, lowerThreshold, upperThreshold } }) => [address, port, weight, lowerThreshold, upperThreshold]), [['10.1.0.1', 8080, 4, 5, 9], ['10.1.0.2', 8080, 4, 5, 9]]);
   t.match(service!.destinations[0]!.checks, [{ timing: { intervalSec: 7, timeoutSec: 3, retries: 2 }, check: { kind: 'http', urls: [{ path: '/a', regex: 'b' }] }, target: { port: 8080 } }]);
   t.equal(service!.policy.onFailure, 'remove');
+});
+
+t.test('before any check: nothing, or weight 0 where quiescent asks for it; what is up without being asked is there', async (t) => {
+  const table = (type: string, more = ''): string[] => startTable(read(`${more}virtual=10.0.0.1:80\n\treal=10.1.0.1:80 masq 3\n\tfallback=10.1.0.9:80\n\tchecktype=${type}\n`));
+  const service = '-A -t 10.0.0.1:80 -s wrr';
+  t.same(table('connect'), [service, '-a -t 10.0.0.1:80 -r 10.1.0.9:80 -g -w 1']);
+  t.same(table('connect', 'quiescent=yes\n'), [service, '-a -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 0', '-a -t 10.0.0.1:80 -r 10.1.0.9:80 -g -w 1']);
+  t.same(table('off'), [service, '-a -t 10.0.0.1:80 -r 10.1.0.9:80 -g -w 1']);
+  t.same(table('on'), [service, '-a -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 3']);
+  t.same(table('negotiate\n\tservice=none'), [service, '-a -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 3']);
+  const kinds = (more: string): string[] => read(`virtual=10.0.0.1:5000\n\treal=10.1.0.1:5000 masq\n${more}`).services[0]!.destinations[0]!.checks.map(({ check }) => check.kind);
+  t.same([kinds('\tchecktype=connect\n'), kinds('\tchecktype=connect\n\tprotocol=udp\n')], [['tcp'], ['ping']], 'a datagram service is pinged');
 });
 
 /** The last table of a timeline before `until`. */
