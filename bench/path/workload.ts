@@ -97,6 +97,12 @@ export class FrameSupply {
   }
 }
 
+/** Processor time of this process, ns: what other programs on a busy machine take does not count. */
+export function processorNs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) * 1000;
+}
+
 function hex(byte: number): string {
   return byte.toString(16).padStart(2, '0');
 }

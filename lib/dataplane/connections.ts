@@ -65,7 +65,7 @@ export class Connections {
   readonly seed: number;
   readonly startMs: number;
   readonly #destinations: readonly (DestinationEntry | undefined)[];
-  readonly #due = (conn: number, timeMs: number): number => this.#expireIfDue(conn, timeMs);
+  readonly #due = (conn: number, time: Float64Array): number => this.#expireIfDue(conn, this.clock(time[0] as number));
 
   constructor(destinations: readonly (DestinationEntry | undefined)[], options: ConnectionOptions) {
     const { capacity } = options;
@@ -274,21 +274,25 @@ export class Connections {
 
   /** Time left, ms. */
   leftMs(conn: number, nowMs: number): number {
+    return this.#left(conn, this.clock(nowMs));
+  }
+
+  #left(conn: number, clock: number): number {
     const base = conn * at.CONN_WORDS;
-    const elapsed = (this.clock(nowMs) - (this.words[base + at.LAST_SEEN] as number)) >>> 0;
+    const elapsed = (clock - (this.words[base + at.LAST_SEEN] as number)) >>> 0;
     return ((this.words[base + at.TIMEOUT] as number) >>> 0) - elapsed;
   }
 
-  /** Deadline in ms, or 0 after the connection was ended. */
-  #expireIfDue(conn: number, timeMs: number): number {
-    const left = this.leftMs(conn, timeMs);
-    if (left > 0) return timeMs + left;
+  /** How long it waits on, ms, or 0 after the connection was ended. `clock` as LAST_SEEN holds it: a small integer, which is not boxed. */
+  #expireIfDue(conn: number, clock: number): number {
+    const left = this.#left(conn, clock);
+    if (left > 0) return left;
     if (this.childrenOf(conn) > 0) {
       const base = conn * at.CONN_WORDS;
       this.words[base + at.TIMEOUT] = CONTROLLING_MS;
-      this.words[base + at.LAST_SEEN] = this.clock(timeMs);
+      this.words[base + at.LAST_SEEN] = clock;
       this.onRearm?.(conn);
-      return timeMs + CONTROLLING_MS;
+      return CONTROLLING_MS;
     }
     this.#release(conn);
     return 0;

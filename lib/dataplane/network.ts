@@ -125,12 +125,20 @@ export class Network {
     const entry = this.#tables[family].lookup(w0, w1, w2, w3);
     if (entry === null) return ROUTE_NONE;
     if (entry.result !== 0) return entry.result;
+    // By way of a gateway every IPv4 address is the same next hop, unless a path MTU was learnt.
+    const shared = family === 4 && entry.gateway !== null && this.#pathMtus.none;
+    if (shared && entry.hopGeneration === this.generation) return entry.hop;
     const probe = this.#probe;
     probe[0] = w0;
     probe[1] = w1;
     probe[2] = w2;
     probe[3] = w3;
-    return this.#hopFor(entry, family, probe);
+    const hop = this.#hopFor(entry, family, probe);
+    if (shared) {
+      entry.hop = hop;
+      entry.hopGeneration = this.generation;
+    }
+    return hop;
   }
 
   isLocal(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): boolean {

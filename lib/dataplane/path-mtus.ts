@@ -19,6 +19,11 @@ interface Learnt {
 export class PathMtus {
   readonly #byAddress = new Map<string, Learnt>();
 
+  /** Nothing is known. */
+  get none(): boolean {
+    return this.#byAddress.size === 0;
+  }
+
   /** Learn; `base` is the MTU of the route itself. Returns the MTU that cached routes have right after. */
   learn(family: 4 | 6, w0: number, w1: number, w2: number, w3: number, mtu: number, base: number, nowMs: number): number {
     const key = keyOf(family, w0, w1, w2, w3);

@@ -34,6 +34,9 @@ export interface RouteEntry {
   readonly source: Int32Array | null;
   /** 0 = the interface's. */
   readonly mtu: number;
+  /** The next hop that all addresses it leads to share, and the generation of the network in which they do; 0 = never. */
+  hop: number;
+  hopGeneration: number;
 }
 
 interface PrefixLength {
@@ -89,7 +92,7 @@ export function routeEntries(state: NetworkState, family: 4 | 6): RouteEntry[] {
       const prefix = parsePrefix(text.split('/')[0] as string);
       if (prefix === null) continue;
       entries.push({ family, words: prefix.words, mask: prefix.mask, length: prefix.length, metric: -1, result: ROUTE_LOCAL,
-        interfaceIdx: iface.index, gateway: null, gatewayFamily: family, source: null, mtu: 0 });
+        interfaceIdx: iface.index, gateway: null, gatewayFamily: family, source: null, mtu: 0, hop: 0, hopGeneration: 0 });
     }
   }
   for (const route of state.routes) {
@@ -109,7 +112,7 @@ function routeEntry(route: Route): RouteEntry | null {
     family: route.family, words: prefix.words, mask: prefix.mask, length: prefix.length, metric: route.metric,
     result: route.type === 'unicast' ? 0 : TYPE_RESULT[route.type],
     interfaceIdx: route.interface, gateway: gateway?.words ?? null, gatewayFamily: gateway?.family ?? route.family,
-    source: source?.words ?? null, mtu: route.mtu,
+    source: source?.words ?? null, mtu: route.mtu, hop: 0, hopGeneration: 0,
   };
 }
 

@@ -132,9 +132,9 @@ export class MonitorPool {
     this.#timerMs = Infinity;
     if (this.#closed) return;
     const due: Entry[] = [];
-    const finished = this.#wheel.advance(this.#options.clock.nowMs(), STARTS_A_TURN, (slot) => {
+    const finished = this.#wheel.advance(this.#options.clock.nowMs(), STARTS_A_TURN, (slot, time) => {
       const entry = this.#slots[slot];
-      if (entry !== undefined && entry.monitor.dueMs > this.#options.clock.nowMs()) return entry.monitor.dueMs;
+      if (entry !== undefined && entry.monitor.dueMs > this.#options.clock.nowMs()) return entry.monitor.dueMs - (time[0] as number);
       if (entry !== undefined) due.push(entry);
       return 0;
     });

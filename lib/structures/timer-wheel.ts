@@ -13,9 +13,14 @@ export const TICK_MS = 16;
 const LEVELS = 4;
 const SLOT_BITS = 8;
 const SLOTS = 1 << SLOT_BITS;
+/** Entries of one advance(), when there is no budget. */
+const MOST_AT_ONCE = 0x3fffffff;
 
-/** Whether entry is due at `timeMs`: then handle it and return 0; else return its real deadline in ms. */
-export type DueHandler = (entry: number, timeMs: number) => number;
+/**
+ * Whether entry is due at `time[0]`, ms: then handle it and return 0; else return how many ms it waits longer. NB: the time lies in an array because an argument
+ * too large for a small integer would be boxed for every entry.
+ */
+export type DueHandler = (entry: number, time: Float64Array) => number;
 
 export class TimerWheel {
   /** Neighbours in the slot's list, entry + 1; 0 ends it. */
@@ -28,6 +33,7 @@ export class TimerWheel {
   readonly #levelCount = new Int32Array(LEVELS);
   /** First tick that has not been handled. */
   #tick: number;
+  readonly #time = new Float64Array(1);
 
   constructor(capacity: number, startMs: number) {
     this.#next = new Int32Array(capacity);
@@ -83,16 +89,17 @@ export class TimerWheel {
    */
   advance(nowMs: number, budget: number, due: DueHandler): boolean {
     const end = Math.floor(nowMs / TICK_MS);
-    let left = budget;
+    // NB: a small integer: counting down from Infinity makes a number on the heap at every step.
+    let left = Math.min(budget, MOST_AT_ONCE) | 0;
     while (this.#tick < end) {
       const slot = this.#tick % SLOTS;
       while (this.#head[slot] !== 0) {
         if (left-- <= 0) return false;
         const entry = (this.#head[slot] as number) - 1;
         this.disarm(entry);
-        const timeMs = (this.#tick + 1) * TICK_MS;
-        const deadlineMs = due(entry, timeMs);
-        if (deadlineMs > 0) this.arm(entry, Math.max(deadlineMs, timeMs));
+        this.#time[0] = (this.#tick + 1) * TICK_MS;
+        const waitMs = due(entry, this.#time);
+        if (waitMs > 0) this.arm(entry, (this.#time[0] as number) + waitMs);
       }
       this.#step(end);
       left = this.#cascade(left, due);
@@ -119,7 +126,7 @@ export class TimerWheel {
 
   /** When a lower level wraps, spread the next slot of the level above over it. */
   #cascade(budget: number, due: DueHandler): number {
-    let left = budget;
+    let left = budget | 0;
     let unit = SLOTS;
     for (let level = 1; level < LEVELS && this.#tick % unit === 0; level++, unit *= SLOTS) {
       const slot = level * SLOTS + (Math.floor(this.#tick / unit) % SLOTS);
@@ -129,8 +136,9 @@ export class TimerWheel {
         link = this.#next[entry] as number;
         this.disarm(entry);
         left--;
-        const deadlineMs = due(entry, this.#tick * TICK_MS);
-        if (deadlineMs > 0) this.arm(entry, deadlineMs);
+        this.#time[0] = this.#tick * TICK_MS;
+        const waitMs = due(entry, this.#time);
+        if (waitMs > 0) this.arm(entry, (this.#time[0] as number) + waitMs);
       }
     }
     return left;
