@@ -16,23 +16,25 @@ export function serviceWith(scheduler: string): VirtualService {
   return { id: ID, scheduler, schedFlags: 0, persistenceSec: 0, persistenceMask: '255.255.255.255', persistenceEngine: null, onePacket: false };
 }
 
-/** Weights 1 to 4 in turn. */
-export function destinationNumber(n: number): Destination {
-  return { address: `10.1.${n >> 8}.${n & 255}`, port: 8080, method: 'masq', tunnel: IPIP_TUNNEL, weight: 1 + (n % 4), upperThreshold: 0, lowerThreshold: 0 };
+/** Weights 1 to 4 in turn; for ovf, which counts connections by weight, a hundred thousand times as much, so that somebody always has room. */
+export function destinationNumber(n: number, scheduler: string): Destination {
+  const weight = (1 + (n % 4)) * (scheduler === 'ovf' ? 100_000 : 1);
+  return { address: `10.1.${n >> 8}.${n & 255}`, port: 8080, method: 'masq', tunnel: IPIP_TUNNEL, weight, upperThreshold: 0, lowerThreshold: 0 };
 }
 
 export class CreationBench {
   readonly sink = new CountingSink();
   readonly dataplane: Dataplane;
-  nowMs = 1;
+  /** With a fraction, as a live clock has it. */
+  nowMs = 1.37;
   readonly #supply = new FrameSupply('tcp');
   #flow = 0;
 
   constructor(scheduler: string, destinations: number, maxConnections = 32 * FRAMES) {
     this.dataplane = new Dataplane({ maxConnections, ...(nativeProblem() === null ? { allocate: (bytes: number) => allocate(bytes, true) } : {}) });
-    this.dataplane.edit({ op: 'network', state: benchNetwork(Array.from({ length: destinations }, (_, n) => destinationNumber(n + 1).address)) }, 0);
+    this.dataplane.edit({ op: 'network', state: benchNetwork(Array.from({ length: destinations }, (_, n) => destinationNumber(n + 1, scheduler).address)) }, 0);
     this.dataplane.edit({ op: 'addService', service: serviceWith(scheduler) }, 0);
-    for (let n = 1; n <= destinations; n++) this.dataplane.edit({ op: 'addDestination', id: ID, destination: destinationNumber(n) }, 0);
+    for (let n = 1; n <= destinations; n++) this.dataplane.edit({ op: 'addDestination', id: ID, destination: destinationNumber(n, scheduler) }, 0);
   }
 
   /** Write the next frames. */

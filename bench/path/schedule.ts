@@ -10,6 +10,7 @@
 import { DestinationEntry } from '../../lib/dataplane/destination-entry.ts';
 import { ServiceEntry } from '../../lib/dataplane/service-entry.ts';
 import { sysctlDefaults } from '../../lib/model/sysctl.ts';
+import { SCHEDULERS } from '../../lib/schedulers/index.ts';
 import type { SchedulerPacket } from '../../lib/schedulers/scheduler.ts';
 import { CreationBench, destinationNumber, serviceWith, STEP_MS } from './creation.ts';
 import { FRAMES, processorNs } from './workload.ts';
@@ -24,10 +25,10 @@ function pickNs(scheduler: string, destinations: number, passes: number): number
   const entry = new ServiceEntry(serviceWith(scheduler), 0);
   let nowMs = 0;
   const sysctl = sysctlDefaults();
-  entry.configure(serviceWith(scheduler), { now: () => nowMs, random: Math.random, sysctl: (name) => sysctl[name], explain: null });
+  entry.configure(serviceWith(scheduler), { now: () => nowMs, random: Math.random, sysctl: (name) => sysctl[name], explain: null }, SCHEDULERS);
   for (let n = 0; n < destinations; n++) {
-    const made = new DestinationEntry(n, n, entry, destinationNumber(n + 1));
-    made.configure(destinationNumber(n + 1), true);
+    const made = new DestinationEntry(n, n, entry, destinationNumber(n + 1, scheduler));
+    made.configure(destinationNumber(n + 1, scheduler), true);
     entry.destinations.unshift(made);
     entry.scheduler.added(entry, made);
   }

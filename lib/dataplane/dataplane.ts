@@ -101,7 +101,7 @@ export class Dataplane {
     this.forwarders = sharing === null ? null : new Forwarders(sharing, this.network.state, allocate);
     this.#random = random;
     this.#timersPerAdvance = options.timersPerAdvance ?? Infinity;
-    this.#env = { now: () => this.#core.nowMs, random, sysctl: (name) => sysctl[name], explain: null };
+    this.#env = { now: () => Math.floor(this.#core.nowMs), random, sysctl: (name) => sysctl[name], explain: null };
     const services = new Services(counters, this.#env, options.schedulers, sharing === null ? undefined : int32Array(MOST_SHARED_DESTINATIONS * SLOT_WORDS, allocate));
     const connections = new Connections(services.destinations, {
       capacity: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, seed: Math.floor(random() * 0x100000000) | 0, startMs, allocate: options.allocate, sharing: this.forwarders,

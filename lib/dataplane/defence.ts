@@ -35,14 +35,16 @@ export class Defence {
   update(connections: Connections): void {
     const sysctl = this.#sysctl;
     const pressure = connections.count >= connections.capacity * PRESSURE;
-    const active = (name: 'drop_entry' | 'drop_packet' | 'secure_tcp'): boolean => {
-      if (sysctl[name] === 1 && pressure) sysctl[name] = 2;
-      else if (sysctl[name] === 2 && !pressure) sysctl[name] = 1;
-      return sysctl[name] >= 2;
-    };
-    this.#dropEntries = active('drop_entry');
-    this.#dropRate = active('drop_packet') ? sysctl.am_droprate : 0;
-    this.tcpTable = active('secure_tcp') ? TCP_TABLE_SECURE : TCP_TABLE;
+    this.#dropEntries = this.#isActive('drop_entry', pressure);
+    this.#dropRate = this.#isActive('drop_packet', pressure) ? sysctl.am_droprate : 0;
+    this.tcpTable = this.#isActive('secure_tcp', pressure) ? TCP_TABLE_SECURE : TCP_TABLE;
+  }
+
+  #isActive(name: 'drop_entry' | 'drop_packet' | 'secure_tcp', pressure: boolean): boolean {
+    const sysctl = this.#sysctl;
+    if (sysctl[name] === 1 && pressure) sysctl[name] = 2;
+    else if (sysctl[name] === 2 && !pressure) sysctl[name] = 1;
+    return sysctl[name] >= 2;
   }
 
   /** Whether secure_tcp is in force. */

@@ -115,6 +115,11 @@ function decideWithoutDestination(core: CoreContext, service: ServiceEntry, p: P
   decision.outcome = ANSWER_UNREACHABLE;
 }
 
+/** The time as a connection keeps it. NB: a number with a fraction is boxed when it is passed on, for every new connection. */
+function wholeMs(core: CoreContext): number {
+  return Math.floor(core.nowMs);
+}
+
 function connect(decision: Decision, destination: DestinationEntry, rawPort: number): void {
   decision.outcome = CONNECT;
   decision.destination = destination;
@@ -130,7 +135,7 @@ function carryOut(core: CoreContext, p: Packet, decision: Decision): number {
     const destination = decision.destination as DestinationEntry;
     const template = decision.makesTemplate ? createTemplate(core, service, decision) : decision.template;
     if (decision.makesTemplate && template < 0) return full(core);
-    const conn = connections.create(flow, destination, decision.rawPort, onePacketFlag(service, flow), core.nowMs);
+    const conn = connections.create(flow, destination, decision.rawPort, onePacketFlag(service, flow), wholeMs(core));
     if (template >= 0) {
       if (conn >= 0) connections.setControl(conn, template);
       connections.touch(template, core.nowMs);
@@ -141,7 +146,7 @@ function carryOut(core: CoreContext, p: Packet, decision: Decision): number {
     return conn;
   }
   if (decision.outcome === BYPASS) {
-    const conn = connections.create(flow, null, 0, onePacketFlag(service, flow), core.nowMs);
+    const conn = connections.create(flow, null, 0, onePacketFlag(service, flow), wholeMs(core));
     if (conn < 0) return full(core);
     core.observer?.scheduled(service, flow, conn);
     return conn;
@@ -167,7 +172,7 @@ export function scheduleAnswer(core: CoreContext, p: Packet, destination: Destin
   if (decision.staleTemplate >= 0) connections.invalidate(decision.staleTemplate);
   const template = found && decision.makesTemplate ? createTemplate(core, service, decision) : decision.template;
   if (!found || template < 0) return -1;
-  const conn = connections.create(flow, destination, p.ports & 0xffff, onePacketFlag(service, flow), core.nowMs);
+  const conn = connections.create(flow, destination, p.ports & 0xffff, onePacketFlag(service, flow), wholeMs(core));
   if (conn >= 0) {
     connections.setControl(conn, template);
     countConnection(core, service, destination);

@@ -38,7 +38,7 @@ export class MaglevHashing<D extends SchedulerDestination> implements Scheduler<
   schedule(service: SchedulerService<D>, packet: SchedulerPacket): D | null {
     if (this.#slots.length === 0) return null;
     const number = foldAddress(packet.source) + ((service.schedFlags & PORT) !== 0 ? clientPort(packet) : 0);
-    const slot = hsiphash(number | 0, OFFSET_KEY, OFFSET_KEY) % SLOTS;
+    const slot = slotOf(number | 0);
     const told = this.#env.explain === null ? null : new Set<D>();
     const own = this.#look(slot, told);
     if (own !== null) return own;
@@ -47,7 +47,7 @@ export class MaglevHashing<D extends SchedulerDestination> implements Scheduler<
       return null;
     }
     for (let offset = 0; offset < SLOTS; offset++) {
-      const other = this.#look(hsiphash((number + ((slot + offset) % SLOTS)) | 0, OFFSET_KEY, OFFSET_KEY) % SLOTS, told);
+      const other = this.#look(slotOf((number + ((slot + offset) % SLOTS)) | 0), told);
       if (other !== null) return other;
     }
     return null;
@@ -118,9 +118,13 @@ function permutationsOf<D extends SchedulerDestination>(service: SchedulerServic
     const address = service.family === 4 && destination.family === 6 ? words[0]! : foldAddress(words);
     const number = (address + destination.port) | 0;
     return {
-      next: hsiphash(number, OFFSET_KEY, OFFSET_KEY) % SLOTS,
-      skip: (hsiphash(number, SKIP_KEY, SKIP_KEY) % (SLOTS - 1)) + 1,
+      next: slotOf(number),
+      skip: ((hsiphash(number, SKIP_KEY, SKIP_KEY) >>> 0) % (SLOTS - 1)) + 1,
       turns: lastWeight === 0 ? 0 : Math.max(1, (lastWeight / divisor) >> shift),
     };
   });
+}
+
+function slotOf(number: number): number {
+  return (hsiphash(number, OFFSET_KEY, OFFSET_KEY) >>> 0) % SLOTS;
 }

@@ -52,7 +52,9 @@ export class WinnerTree {
     this.#weights[place] = weight;
     const quotients = this.#quotients;
     const winners = this.#winners;
-    quotients[place] = weight > 0 ? load / weight : Infinity;
+    // NB: not `weight > 0 ? load / weight : Infinity`, which V8 boxes.
+    if (weight > 0) quotients[place] = load / weight;
+    else quotients[place] = Infinity;
     let winner = place;
     let quotient = quotients[place] as number;
     for (let node = this.#leaves + place; node > 1; node >>= 1) {
@@ -73,7 +75,10 @@ export class WinnerTree {
   #beatsAtEqualQuotient(one: number, other: number): boolean {
     const load1 = this.#loads[one] as number, weight1 = this.#weights[one] as number;
     const load2 = this.#loads[other] as number, weight2 = this.#weights[other] as number;
-    if (weight1 === weight2) return load1 < load2 || (load1 === load2 && one < other);
+    const product1 = load1 * weight2, product2 = load2 * weight1;
+    // Fast path: doubles hold both products exactly. NB: not productExceeds() at once, whose arguments would be boxed.
+    if (product1 <= Number.MAX_SAFE_INTEGER && product2 <= Number.MAX_SAFE_INTEGER) return product1 < product2 || (product1 === product2 && one < other);
+    // Slow path.
     if (productExceeds(load2, weight1, load1, weight2)) return true;
     return one < other && !productExceeds(load1, weight2, load2, weight1);
   }

@@ -1,7 +1,7 @@
 /**
  * SipHash-1-3 of one 32-bit number, low 32 bits of the result: what a 64-bit kernel calls hsiphash_1u32 (lib/siphash.c; a 32-bit
  * kernel computes something else under that name). SipHash: Aumasson and Bernstein, 2012. 64-bit words are held as pairs of
- * int32; BigInt would be a hundred times slower and a hash scheduler in fall-back may need thousands in one go.
+ * int32, and so is the result, because V8 boxes what is larger; BigInt would be a hundred times slower and a hash scheduler in fall-back may need thousands in one go.
  */
 
 /** Both halves of the key are 32-bit numbers here, as mh's are. */
@@ -59,5 +59,5 @@ export function hsiphash(value: number, key0: number, key1: number): number {
     v1l ^= v2l;
     [v2h, v2l] = [v2l, v2h];
   }
-  return (v0l ^ v1l ^ v2l ^ v3l) >>> 0;
+  return v0l ^ v1l ^ v2l ^ v3l;
 }

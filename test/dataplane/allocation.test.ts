@@ -20,3 +20,20 @@ for (const [method, passes] of [['nat', 1221], ['dr', 611], ['ipip', 611]] as co
     t.ok(grownBytes < passes * BURSTS * LEAST_BYTES / 2, `${grownBytes} bytes`);
   });
 }
+
+/** As many connections end by their timers as begin. */
+const CREATION_PASSES = 250;
+/** What rounds of estimates and address resolutions leave in a thousand seconds of the core's clock; a boxed number a connection comes to several. */
+const COLLECTIONS_OF_ROUNDS = 1;
+
+for (const scheduler of ['wlc', 'lblcr']) {
+  t.test(`${CREATION_PASSES * FRAMES} new connections scheduled by ${scheduler} leave nothing on the heap`, async (t) => {
+    const script = join(import.meta.dirname, 'creation-storm.js');
+    const { created, grownBytes, collections } = JSON.parse(execFileSync(process.execPath, ['--expose-gc', script, scheduler, String(CREATION_PASSES)], { encoding: 'utf8', timeout: 240_000 })) as {
+      created: number; grownBytes: number; collections: number;
+    };
+    t.equal(created, CREATION_PASSES * FRAMES);
+    t.ok(collections <= COLLECTIONS_OF_ROUNDS, `${collections} collections`);
+    t.ok(grownBytes < created, `${grownBytes} bytes`);
+  });
+}
