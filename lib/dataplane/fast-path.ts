@@ -88,7 +88,7 @@ const FRAME_WORDS = 4, FRAME_SHIFT = 2;
 const IP = 0, SHAPE = 1, HOP = 2;
 const NOT_PLAIN = 0, TOTAL_MASK = 0xffff, KEY_SHIFT = 17;
 /** Frames looked ahead over: enough loads to overlap, few enough that the first frame's bytes are still near when it is rewritten. */
-export const BATCH = 32;
+export const BATCH = 64;
 
 /** Words of what does not change within a burst. */
 const SEEN = 0, MAC_HIGH = 1, MAC_LOW = 2, FORWARDING = 3, INDEX_VERSION = 4, TOUCHED = 5;

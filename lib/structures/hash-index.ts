@@ -5,7 +5,8 @@
  *
  * A lookup reads one slot and one record. Removal shifts later slots back, so there are no tombstones and no decay. When half full, a table of
  * twice the size takes over at once, and each later operation carries a few slots across; until that is done a lookup may have to
- * search both. Nothing ever stops for the whole table.
+ * search both. That table was asked for a while before, and its pages were written to one by one, because the system clears a page when it
+ * is first touched: all at once that is milliseconds. Nothing ever stops for the whole table.
  *
  * Other threads may look up while this one changes the tables (TableSharing). What moves at that moment they may miss, never mistake, as long as
  * they compare the record's key, which lookup() does and who uses find() must do.
@@ -26,6 +27,10 @@ const LEAST_ALLOCATED = 2 << 20;
 const NOTHING = (): void => {};
 /** Old slots carried over by each insertion: twice would do to finish before the new table is half full. */
 const SLOTS_PER_INSERTION = 8;
+/** The next table is made ready from this load on, in eighths; until half full there is an insertion for every eighth slot. */
+const READY_EIGHTHS = 3;
+/** So many of its words are passed over with each insertion: half as many would do to reach its end in time. */
+const READY_WORDS = 64;
 
 export class HashIndex extends HashLookup {
   #count = 0;
@@ -35,6 +40,10 @@ export class HashIndex extends HashLookup {
   /** Give back the memory of the current table, and of the old one. */
   #release: () => void = NOTHING;
   #releaseOld: () => void = NOTHING;
+  /** The larger table that takes over next, and how far it is written to. */
+  #next: Int32Array | null = null;
+  #nextAt = 0;
+  #releaseNext: () => void = NOTHING;
 
   /** `records`: record r has its key in words 16r .. 16r+3. `capacity`: slots to begin with, a power of two. */
   constructor(records: Int32Array, capacity = 1024, allocate: Allocate | null = null, sharing: TableSharing | null = null) {
@@ -64,6 +73,7 @@ export class HashIndex extends HashLookup {
     this.#count++;
     this.version++;
     if (this.old !== null) this.migrate(SLOTS_PER_INSERTION);
+    if (this.#count * 8 > (this.mask + 1) * READY_EIGHTHS) this.#makeReady();
   }
 
   /** Take a record out; false if it is not there. */
@@ -113,9 +123,28 @@ export class HashIndex extends HashLookup {
     this.#oldAt = 0;
     const capacity = (this.mask + 1) * 2;
     this.#releaseOld = this.#release;
-    this.slots = this.#table(capacity);
+    if (this.#next === null) {
+      this.slots = this.#table(capacity);
+    } else {
+      this.slots = this.#next;
+      this.#release = this.#releaseNext;
+      this.#next = null;
+      this.#releaseNext = NOTHING;
+    }
     this.mask = capacity - 1;
     this.#sharing?.publish(this.slots, this.old);
+  }
+
+  #makeReady(): void {
+    if (this.#next === null) {
+      const release = this.#release;
+      this.#next = this.#table((this.mask + 1) * 2);
+      this.#releaseNext = this.#release;
+      this.#release = release;
+      this.#nextAt = 0;
+    }
+    if (this.#nextAt < this.#next.length) this.#next[this.#nextAt] = 0;
+    this.#nextAt += READY_WORDS;
   }
 
   #table(capacity: number): Int32Array {

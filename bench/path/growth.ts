@@ -1,0 +1,48 @@
+/**
+ * From no connection to a million, in a process of its own: whether any burst has to wait for a table to grow. Prints JSON: microseconds of processor time of
+ * the median and the longest burst of 256 new connections, what the heap grew by, and how often the collector ran.
+ *
+ * usage: node --expose-gc growth.js CONNECTIONS
+ */
+import { PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
+import { MAX_BURST } from '../../lib/wire/frame.ts';
+import { CreationBench, STEP_MS } from './creation.ts';
+import { FRAMES, processorNs } from './workload.ts';
+
+/** On a core of their own, so that what is timed is compiled by then. */
+const WARM_UP_PASSES = 40;
+
+/** Bursts of the new core that do not count: what was compiled for one core is compiled again for two. */
+const SETTLING_BURSTS = 32;
+
+const connections = Number(process.argv[2] ?? 1_000_000);
+const warmUp = new CreationBench('wlc', 20);
+for (let pass = 0; pass < WARM_UP_PASSES; pass++) {
+  warmUp.refill();
+  warmUp.pass(STEP_MS);
+}
+
+const bench = new CreationBench('wlc', 20, 1 << 20);
+const bursts = Math.floor(connections / MAX_BURST);
+const times = new Float64Array(bursts);
+let collections = 0;
+const observer = new PerformanceObserver((list) => { collections += list.getEntries().length; });
+globalThis.gc?.();
+await setImmediate();
+observer.observe({ entryTypes: ['gc'] });
+const heapBefore = getHeapStatistics().used_heap_size;
+for (let b = 0; b < bursts; b++) {
+  const number = b % (FRAMES / MAX_BURST);
+  if (number === 0) bench.refill();
+  const start = processorNs();
+  bench.burst(number);
+  times[b] = processorNs() - start;
+}
+const grownBytes = getHeapStatistics().used_heap_size - heapBefore;
+await setImmediate();
+await setImmediate();
+if (bench.dataplane.stats().connections !== bursts * MAX_BURST) throw new Error(`${bench.dataplane.stats().connections} connections instead of ${bursts * MAX_BURST}`);
+const settled = times.subarray(SETTLING_BURSTS).sort();
+process.stdout.write(`${JSON.stringify({ connections: bursts * MAX_BURST, medianUs: settled[settled.length >> 1]! / 1000, longestUs: settled.at(-1)! / 1000, grownBytes, collections })}\n`);
