@@ -21,11 +21,8 @@ for (const [method, passes] of [['nat', 1221], ['dr', 611], ['ipip', 611]] as co
   });
 }
 
-/** As many connections end by their timers as begin. */
+/** As many connections end by their timers as begin. Estimates and address resolutions of a thousand seconds leave a few hundred bytes a second. */
 const CREATION_PASSES = 250;
-/** What rounds of estimates and address resolutions leave in a thousand seconds of the core's clock; a boxed number a connection comes to several. */
-const COLLECTIONS_OF_ROUNDS = 1;
-
 for (const scheduler of ['wlc', 'lblcr']) {
   t.test(`${CREATION_PASSES * FRAMES} new connections scheduled by ${scheduler} leave nothing on the heap`, async (t) => {
     const script = join(import.meta.dirname, 'creation-storm.js');
@@ -33,7 +30,7 @@ for (const scheduler of ['wlc', 'lblcr']) {
       created: number; grownBytes: number; collections: number;
     };
     t.equal(created, CREATION_PASSES * FRAMES);
-    t.ok(collections <= COLLECTIONS_OF_ROUNDS, `${collections} collections`);
+    t.equal(collections, 0);
     t.ok(grownBytes < created, `${grownBytes} bytes`);
   });
 }
