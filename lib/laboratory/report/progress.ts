@@ -29,8 +29,9 @@ export function progress(stream: ProgressStream, nowMs: () => number = Date.now)
       shown = true;
       const inside = Math.min(1, Math.max(0, part));
       const filled = bar(inside, BAR_CELLS);
+      // A terminal that nobody has given a width says 0.
       // NB: the last column stays free: a terminal wraps when it is written.
-      const line = cut(`${filled}${'·'.repeat(Math.max(0, BAR_CELLS - filled.length))} ${String(Math.floor(inside * 100)).padStart(3)} %  ${text}`, Math.max(1, (stream.columns ?? 80) - 1));
+      const line = cut(`${filled}${'·'.repeat(Math.max(0, BAR_CELLS - filled.length))} ${String(Math.floor(inside * 100)).padStart(3)} %  ${text}`, Math.max(1, (stream.columns || 80) - 1));
       stream.write(`${CLEAR_LINE}${line.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')}`);
     },
     done() {

@@ -32,7 +32,7 @@ const FILES: readonly FileKind[] = [
 /** Refuses what could not be written, in one line; makes the folder of --svg. */
 export async function checkOutputs(outputs: ReportOutputs): Promise<void> {
   const onStdout = FILES.filter(({ key }) => outputs[key] === '-');
-  if (onStdout.length > 1) throw new LvsError('BadRequest', `${onStdout.map(({ option }) => `${option} -`).join(' and ')} all want standard output: give ${onStdout.length === 2 ? 'one of them a file' : 'all but one a file'}`);
+  if (onStdout.length > 1) throw new LvsError('BadRequest', `${onStdout.map(({ option }) => `${option} -`).join(' and ')} ${onStdout.length === 2 ? 'both want standard output: give one of them a file' : 'all want standard output: give all but one a file'}`);
   for (const { option, key } of FILES) {
     const path = outputs[key];
     if (path === undefined || path === '-') continue;

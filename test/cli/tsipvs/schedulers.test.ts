@@ -1,7 +1,7 @@
 /** `tsipvs schedulers`, as a program. */
 import t from 'tap';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { LaboratoryResult } from '../../../lib/laboratory/result.ts';
 import { READY_SCENARIOS } from '../../../lib/laboratory/scenarios/index.ts';
@@ -37,6 +37,22 @@ t.test('with cost, every run says what a pick takes and what the scheduler holds
   const [{ runs: [rr, maglev] }] = JSON.parse(stdout) as [LaboratoryResult];
   t.ok(rr!.cost!.nsPerPick > 0 && maglev!.cost!.nsPerPick > 0);
   t.ok(maglev!.cost!.schedulerBytes > 65_537 * 4 * 0.9, `the table of 65537 slots: ${maglev!.cost!.schedulerBytes}`);
+});
+
+t.test('one run writes page, pictures, CSV and JSON, and shows the ranking, plain in a pipe', async (t) => {
+  const folder = t.testdir();
+  const at = (name: string): string => join(folder, name);
+  const { status, stdout, stderr } = schedulers(['bench', 'unequal-servers', '--schedulers', 'rr,wlc', ...SMALL, '--report', at('out.html'), '--svg', at('svg'), '--csv', at('out.csv'), '--json', at('out.json')]);
+  t.equal(status, 0, stderr);
+  t.equal(stderr, '', 'no progress bar in a pipe');
+  t.notMatch(stdout, /\u001b/);
+  const [result] = JSON.parse(readFileSync(at('out.json'), 'utf8')) as [LaboratoryResult];
+  const page = readFileSync(at('out.html'), 'utf8');
+  t.ok(page.includes(result.finding) && page.includes(result.command));
+  t.equal(readFileSync(at('out.csv'), 'utf8').split('\r\n').length, 4, 'a heading, two schedulers, the end');
+  t.ok(readdirSync(at('svg')).includes('unequal-servers-ranking.svg'));
+  for (const [index, { scheduler }] of result.ranking.rows.entries()) t.match(stdout, new RegExp(`^ *${index + 1} ${scheduler} `, 'm'));
+  t.match(schedulers(['bench', 'unequal-servers', '--schedulers', 'rr', ...SMALL, '--report', '-']).stdout, /^<!DOCTYPE html>/, 'nothing but the page where the page is asked for');
 });
 
 t.test('list names every ready scenario and scheduler, format every field', async (t) => {

@@ -86,4 +86,7 @@ t.test('the progress bar is for terminals only, is not faster than the eye, and 
   t.equal(written[2], '\r\u001b[2K');
   t.ok(stringWidth(written[0]!.slice(5)) < 50, 'the last column stays free');
   t.equal(written[0]!.lastIndexOf('\u001b'), 1, 'no code of the text');
+
+  progress({ isTTY: true, columns: 0, write: (text) => written.push(text) }, () => 0).update(0.5, 'a terminal without a size');
+  t.match(written.at(-1), /a terminal without a size/);
 });

@@ -41,7 +41,7 @@ t.test('- is standard output, for one of them', async (t) => {
   const stdout = { write: (text: string): void => { out += text; } };
   await writeReports([madeResult()], { csv: '-' }, stdout);
   t.equal(out, csv([madeResult()]));
-  await t.rejects(writeReports([madeResult()], { csv: '-', json: '-' }, stdout), { message: /--json - and --csv - all want standard output/ });
+  await t.rejects(writeReports([madeResult()], { csv: '-', json: '-' }, stdout), { message: /--json - and --csv - both want standard output/ });
 });
 
 t.test('a file that cannot be written is named, and its former content stays', async (t) => {
