@@ -1,6 +1,6 @@
 /**
  * The walk of nearly every packet: plain IPv4 of a connection that exists, going by NAT, direct routing or an IPIP tunnel to a next hop that is known, and
- * changing nothing but counters and the time it was last seen. Everything else is refused, before anything was written, and takes the
+ * changing nothing but counters and the time it was last seen; a TCP super-frame is such a packet, too. Everything else is refused, before anything was written, and takes the
  * walk in burst.ts; whatever is taken here ends exactly as it would there. The bargain: the checks of parse, lookup, state and forward
  * once more, for an eighth of their time.
  *
@@ -34,7 +34,7 @@ import * as serviceSlots from './services.ts';
 
 // NB: V8 reads an imported constant from memory, with checks, at each use; a constant of the module itself becomes part of the machine code.
 const { ETHERTYPE_IPV4 } = ethernet;
-const { INTERFACE_LOCAL, OFFLOAD_PARTIAL } = frame;
+const { INTERFACE_LOCAL, OFFLOAD_ECN, OFFLOAD_GSO_SIZE, OFFLOAD_GSO_TCP4, OFFLOAD_PARTIAL } = frame;
 const BURST_MASK = frame.MAX_BURST - 1;
 const { RAW_DF, RAW_FRAGMENT, TTL_DELTA } = ipv4;
 const { UDP_CHECKSUM_ZERO } = udp;
@@ -83,9 +83,12 @@ const WORD_MASK = 0x3fffffff;
  *     IP     word of the frame memory where the IP header begins; a tunnel moves it to the outer header
  *     SHAPE  IP length | OFFLOAD_PARTIAL | KEY of the entry << KEY_SHIFT, or NOT_PLAIN
  *     HOP    first word of the next hop
+ *     OFFLOAD   as the frame came
  */
 const FRAME_WORDS = 4, FRAME_SHIFT = 2;
-const IP = 0, SHAPE = 1, HOP = 2;
+const IP = 0, SHAPE = 1, HOP = 2, OFFLOAD = 3;
+/** A TCP super-frame: its checksum is left to whoever cuts it. */
+const SUPER_BITS = OFFLOAD_PARTIAL | OFFLOAD_GSO_TCP4, SUPER_VARIES = OFFLOAD_GSO_SIZE | OFFLOAD_ECN;
 const NOT_PLAIN = 0, TOTAL_MASK = 0xffff, KEY_SHIFT = 17;
 /** Frames looked ahead over: enough loads to overlap, few enough that the first frame's bytes are still near when it is rewritten. */
 export const BATCH = 64;
@@ -142,7 +145,7 @@ export function fastPath(context: FastContext): FastPath {
     const end = rewrite(memory.i32, services.slots, tally.words, begin | 0, count | 0);
     for (let b = begin << FRAME_SHIFT; b < end << FRAME_SHIFT; b += FRAME_WORDS) {
       const shape = batch[b | SHAPE] as number;
-      sink.transmit(hops[(batch[b | HOP] as number) | INTERFACE] as number, memory, 4 * (batch[b | IP] as number) - 14, (shape & TOTAL_MASK) + 14, shape & OFFLOAD_PARTIAL);
+      sink.transmit(hops[(batch[b | HOP] as number) | INTERFACE] as number, memory, 4 * (batch[b | IP] as number) - 14, (shape & TOTAL_MASK) + 14, batch[b | OFFLOAD] as number);
     }
     return end;
   }
@@ -181,14 +184,15 @@ export function fastPath(context: FastContext): FastPath {
       const sum = (word0 & 0xffff) + (word0 >>> 16) + (word1 & 0xffff) + (word1 >>> 16) + (word2 & 0xffff) + (word2 >>> 16)
         + (source & 0xffff) + (source >>> 16) + (target & 0xffff) + (target >>> 16);
       const state = offload[i] as number;
-      if ((sum & 0xffff) + (sum >>> 16) !== 0xffff || (state & ~OFFLOAD_PARTIAL) !== 0 || (source & 0xff) === LOOPBACK) continue;
+      if ((sum & 0xffff) + (sum >>> 16) !== 0xffff || ((state & ~OFFLOAD_PARTIAL) !== 0 && (state & ~SUPER_VARIES) !== SUPER_BITS) || (source & 0xff) === LOOPBACK) continue;
       // Transport: TCP that carries on, or UDP with a checksum.
       const protocol = (word2 >>> 8) & 0xff;
       if (protocol === IPPROTO_TCP) {
         if (total < LEAST_TCP || (((i32[ip + 8] as number) >>> 8) & TCP_FLAGS) !== TCP_ACK) continue;
-      } else if (protocol !== IPPROTO_UDP || total < LEAST_UDP || (i32[ip + 6] as number) >>> 16 === 0) continue;
+      } else if (protocol !== IPPROTO_UDP || total < LEAST_UDP || (state & OFFLOAD_GSO_SIZE) !== 0 || (i32[ip + 6] as number) >>> 16 === 0) continue;
       const key = protocol | KEY_USED;
-      batch[b | SHAPE] = total | state | key << KEY_SHIFT;
+      batch[b | SHAPE] = total | (state & OFFLOAD_PARTIAL) | key << KEY_SHIFT;
+      batch[b | OFFLOAD] = state;
       found[k] = hashWords(seed, source, target, i32[ip + 5] as number, key);
     }
   }
@@ -241,7 +245,8 @@ export function fastPath(context: FastContext): FastPath {
       if (slot < 0 || slots[s | SLOT_AVAILABLE] === 0 || words[own | HOP_AGE] !== generation || hop < 0 || hops[h | HOP_STATE] !== READY || (resolvedMs[hop] as number) < staleMs) break;
       const total = shape & TOTAL_MASK;
       const mtu = hops[h | MTU] as number;
-      if (total > mtu) break;
+      const size = (batch[b | OFFLOAD] as number) & OFFLOAD_GSO_SIZE;
+      if (total > mtu && (size === 0 || segmentLength(i32[ip + 8] as number, size) > mtu)) break;
       // An ordinary connection: how it is forwarded, and nothing else.
       const method = state & METHOD_OR_SPECIAL;
       const word2 = i32[ip + 2] as number;
@@ -325,6 +330,11 @@ export function fastPath(context: FastContext): FastPath {
   }
 
   return { begin, stage, forward, finish: () => tally.settle() };
+}
+
+/** IP length of a full segment of a super-frame, by the word that holds the length of its TCP header. */
+function segmentLength(word8: number, size: number): number {
+  return 20 + ((word8 >>> 2) & 0x3c) + size;
 }
 
 /** The TTL in its word, and the checksum with it (RFC 1141): one more, with the carry brought round. */

@@ -1,9 +1,9 @@
 /** Tracing keeps every packet off the fast path: so two directors, one traced, must do the same with the same packets. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { TCP_FLAG } from '../support/frame-builder.ts';
 import { CL0, CLIENT, destination, RS0, server, tcpFrame, tcpService, TestDirector, udpFrame, udpService, VIP } from '../support/frames.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
-import { OFFLOAD_PARTIAL } from '../../lib/wire/frame.ts';
+import { OFFLOAD_ECN, OFFLOAD_GSO_TCP4, OFFLOAD_GSO_UDP, OFFLOAD_PARTIAL } from '../../lib/wire/frame.ts';
 
 const { syn, ack, fin, rst, psh } = TCP_FLAG;
 
@@ -99,6 +99,47 @@ t.test('the same in bursts of many frames, while destinations, timeouts and knob
     t.same(plain.connections(), traced.connections());
   }
 });
+
+t.test('TCP super-frames go as in the walk: whole where their segments fit, cut where they do not', async (t) => {
+  const [plain, traced] = [director(false), director(true)];
+  let whole = 0;
+  for (const [port, real, n] of [[80, 8080, 1], [81, 81, 3], [82, 82, 8]] as const) {
+    const send = (frame: Buffer, interfaceIdx: number, offload: number, title: string): void => {
+      const fastBefore = plain.dataplane.stats().workers[0]!.fast;
+      const a = plain.sendBy(interfaceIdx, offload, Buffer.from(frame));
+      t.same(a, traced.sendBy(interfaceIdx, offload, Buffer.from(frame)), title);
+      if (offload !== 0 && plain.dataplane.stats().workers[0]!.fast > fastBefore) {
+        whole++;
+        t.equal(a.length, 1);
+      }
+    };
+    // Round robin begins with the last one added.
+    for (const client of ['203.0.113.1', '203.0.113.2']) for (const flags of [syn, ack, ack]) send(tcpFrame(client, 40001, VIP, port, flags), CL0, 0, `${port} begins`);
+    for (const client of ['203.0.113.1', '203.0.113.2']) {
+      send(tcpFrame(server(n), real, client, 40001, syn | ack), RS0, 0, `${port} answers`);
+      send(tcpFrame(client, 40001, VIP, port, ack), CL0, 0, `${port} is established`);
+      send(tcpFrame(server(n), real, client, 40001, ack), RS0, 0, `${port} goes on`);
+      for (const size of [536, 1448, 1459, 1460, 1461, 9000]) {
+        for (const [flags, offload] of [[ack, 0], [ack | psh, 0], [ack, OFFLOAD_ECN]] as const) {
+          const fields = { data: Buffer.alloc(9001, size), ip: { dontFragment: true } };
+          send(tcpFrame(client, 40001, VIP, port, flags, fields), CL0, size | OFFLOAD_PARTIAL | OFFLOAD_GSO_TCP4 | offload, `${port}, request, ${size}`);
+          send(tcpFrame(server(n), real, client, 40001, flags, fields), RS0, size | OFFLOAD_PARTIAL | OFFLOAD_GSO_TCP4 | offload, `${port}, answer, ${size}`);
+        }
+      }
+    }
+  }
+  send53(plain, traced, t);
+  t.ok(whole > 20, `${whole} by the fast path`);
+  t.same(plain.dataplane.stats().total, traced.dataplane.stats().total);
+});
+
+/** UDP super-frames are for the walk. */
+function send53(plain: TestDirector, traced: TestDirector, t: Test): void {
+  for (const offload of [0, 0, 100 | OFFLOAD_PARTIAL | OFFLOAD_GSO_UDP]) {
+    const frame = udpFrame(CLIENT, 40001, VIP, 53, 'x'.repeat(1000));
+    t.same(plain.sendBy(CL0, offload, Buffer.from(frame)), traced.sendBy(CL0, offload, Buffer.from(frame)));
+  }
+}
 
 t.test('an answer over UDP still makes its template assured', async (t) => {
   const made = director(false);
