@@ -131,7 +131,7 @@ function fallback(line: SettingLine | null, family: 4 | 6, id: ServiceId, host: 
     return null;
   }
   const servicePort = id.kind === 'fwmark' ? 0 : id.port;
-  return { destination: { address, port: port ?? servicePort, method, tunnel: IPIP_TUNNEL, weight: 1, upperThreshold: 0, lowerThreshold: 0 }, inhibit: false, mode: 'replace' };
+  return { destination: { address, port: method === 'masq' || id.kind === 'fwmark' ? port ?? servicePort : servicePort, method, tunnel: IPIP_TUNNEL, weight: 1, upperThreshold: 0, lowerThreshold: 0 }, inhibit: false, mode: 'replace' };
 }
 
 function portOf(text: string, protocol: 'tcp' | 'udp', host: ConfigHost): number | null {

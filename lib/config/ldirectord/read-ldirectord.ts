@@ -5,6 +5,7 @@
  */
 import type { DesiredConfiguration } from '../../model/desired-configuration.ts';
 import { NO_GLOBALS } from '../../model/desired-configuration.ts';
+import { serviceKey } from '../../model/virtual-service.ts';
 import type { ConfigHost } from '../config-host.ts';
 import { Diagnostics, type Place } from '../diagnostics.ts';
 import { finishSection } from './finish-section.ts';
@@ -26,29 +27,48 @@ export function readLdirectord(path: string, host: ConfigHost): DesiredConfigura
   const globals = new Map<string, SettingLine>();
   const sections: Section[] = [];
   let section: Section | null = null;
+  // NB: a blank line ends a section, a line with nothing but a comment does not.
+  let open = false;
   for (const [index, line] of (text ?? '').split('\n').entries()) {
     const place: Place = { file: path, line: index + 1, text: line };
-    const content = line.replace(/\r$/, '');
-    if (/^\s*(#|$)/.test(content)) continue;
+    if (/^\s*#/.test(line)) continue;
     // A tab counts for four blanks.
-    const inside = content.replace(/\t/g, '    ').startsWith('    ');
+    const inside = line.replace(/\t/g, '    ').startsWith('    ');
+    const content: string = (inside ? line.replace(/#.*/, '') : line).replace(/\r$/, '');
+    if (/^\s*$/.test(content)) {
+      open = false;
+      continue;
+    }
     const parsed = /^\s*([A-Za-z0-9_]+)\s*=\s*(.*?)\s*$/.exec(content) ?? /^\s*(supervised)\s*()$/.exec(content);
     if (parsed === null) diagnostics.error(place, `not a "name = value" line: "${content.trim().slice(0, 80)}"`, 'the file is refused; ignored', content.trim().slice(0, 1));
-    else if (inside) readInside(parsed[1]!, parsed[2]!, place, section, diagnostics);
+    else if (inside) readInside(parsed[1]!, parsed[2]!, place, open ? section : null, diagnostics);
     else if (/^\s/.test(content) && section !== null) diagnostics.error(place, `"${parsed[1]}" is not indented by a tab or four blanks`, 'the file is refused: the line belongs to no section', parsed[1]!);
     else if (parsed[1] === 'virtual' || parsed[1] === 'virtual6') {
+      open = true;
       section = { virtual: { value: unquoted(parsed[2]!), place }, family: parsed[1] === 'virtual6' ? 6 : 4, settings: new Map(), reals: [] };
       sections.push(section);
-    } else readSetting(parsed[1]!, parsed[2]!, place, GLOBAL_SETTINGS, globals, diagnostics);
+    } else {
+      open = false;
+      readSetting(parsed[1]!, parsed[2]!, place, GLOBAL_SETTINGS, globals, diagnostics);
+    }
   }
   const services = sections.flatMap((one) => finishSection(one, globals, host, diagnostics));
+  const seen = new Set<string>();
+  for (const [n, { ids: [id] }] of services.entries()) {
+    const key = serviceKey(id!);
+    if (seen.has(key)) diagnostics.error(sections[n]?.virtual.place ?? { file: path, line: 0 }, `${key} stands there twice`, 'the file is refused; the first one counts');
+    seen.add(key);
+  }
   const kept = [...globals].map(([name, { value, place }]) => ({ name, file: place.file, line: place.line, body: value }));
   return { format: 'ldirectord', files: text === null ? [] : [path], services, globals: NO_GLOBALS, diagnostics: diagnostics.list.toSorted((a, b) => a.line - b.line), kept };
 }
 
 function readInside(name: string, value: string, place: Place, section: Section | null, diagnostics: Diagnostics): void {
-  if (section === null) diagnostics.error(place, `"${name}" stands before the first virtual=`, 'the file is refused; ignored', name);
-  else if (name === 'real' || name === 'real6') section.reals.push({ line: { value, place }, family: name === 'real6' ? 6 : section.family });
+  const plain = name.replace(/6$/, '');
+  const own = section?.family === 6 ? `${plain}6` : plain;
+  if (section === null) diagnostics.error(place, `"${name}" stands in no section: virtual= begins one, a blank line ends it`, 'the file is refused; ignored', name);
+  else if ((plain === 'real' || plain === 'fallback') && name !== own) diagnostics.error(place, `"${name}" cannot stand here: it is "${own}" for an IPv${section.family} service`, 'the file is refused; ignored', name);
+  else if (plain === 'real') section.reals.push({ line: { value, place }, family: section.family });
   else readSetting(name, value, place, SECTION_SETTINGS, section.settings, diagnostics);
 }
 
@@ -58,7 +78,10 @@ function readSetting(name: string, raw: string, place: Place, known: Readonly<Re
     diagnostics.error(place, `unknown command "${name}"`, 'the file is refused; ignored', name, Object.keys(known));
     return;
   }
-  const value = setting.kind === 'server' ? raw : unquoted(raw);
+  // NB: compared with all that stands behind the equals sign, blanks at the end too (a comment leaves some).
+  const exact = setting.kind === 'yes-no' || name === 'netmask';
+  const behind = exact ? place.text?.replace(/\r$/, '').replace(/^\s.*/, (inside) => inside.replace(/#.*/, '')).replace(/^[^=]*=\s*/, '') ?? raw : raw;
+  const value = setting.kind === 'server' ? raw : unquoted(behind);
   const complaint = complaintOf(name, value, setting);
   // NB: the first digits found are the number: "10s" is 10.
   const stored = setting.kind === 'number' ? /\d+/.exec(value)?.[0] ?? value : value;

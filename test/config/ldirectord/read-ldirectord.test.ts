@@ -62,6 +62,19 @@ t.test('timers, thresholds, ranges and requests of a server', async (t) => {
   t.equal(service!.policy.onFailure, 'remove');
 });
 
+t.test('where sections end, what stands in them, and what is compared to the last blank: as ldirectord has it', async (t) => {
+  const section = 'virtual=10.0.0.1:80\n\treal=10.1.0.1:80 gate\n';
+  const refusedAt = (text: string): (number | undefined)[] => refusals(read(text), false).map(({ line }) => line);
+  t.same(refusedAt(`${section}# a comment ends nothing\n\tscheduler=rr # nor does this\n`), []);
+  t.same(refusedAt(`${section}\n\tscheduler=rr\n`), [4], 'a blank line ends a section');
+  t.same(refusedAt(`${section}checkinterval=2\n\tscheduler=rr\n`), [4], 'so does a global setting');
+  t.same(refusedAt(`${section}\tquiescent=yes # really\n`), [3], 'a blank is left behind yes');
+  t.same(refusedAt(`${section}\tscheduler=rr  # fine\n`), []);
+  t.same(refusedAt(`${section}${section}`), [3], 'the same service twice');
+  t.same(refusedAt('virtual6=[2001:db8::1]:80\n\treal=[2001:db8::2]:80 gate\n'), [2], 'real6 in virtual6');
+  t.same(startTable(read('virtual=10.0.0.1:443\n\treal=10.1.0.1:443 gate\n\tfallback=127.0.0.1:80 gate\n')), ['-A -t 10.0.0.1:443 -s wrr', '-a -t 10.0.0.1:443 -r 127.0.0.1:443 -g -w 1'], 'only masquerading changes ports');
+});
+
 t.test('before any check: nothing, or weight 0 where quiescent asks for it; what is up without being asked is there', async (t) => {
   const table = (type: string, more = ''): string[] => startTable(read(`${more}virtual=10.0.0.1:80\n\treal=10.1.0.1:80 masq 3\n\tfallback=10.1.0.9:80\n\tchecktype=${type}\n`));
   const service = '-A -t 10.0.0.1:80 -s wrr';
