@@ -50,6 +50,7 @@ section.scenario{break-before:page;border-top:0;margin-top:0;padding-top:0}
 .first section.scenario{break-before:auto}
 h2,h3,summary,.legend{break-after:avoid}tr{break-inside:avoid}thead{display:table-header-group}
 .wide{overflow:visible}table{font-size:8pt}th,td{padding:.18em .4em}
+h2,h3{break-inside:avoid}.heat td{min-width:0;padding:.1em .12em}.heat thead th{font-size:6pt;padding:.1em}.heat tbody th{min-width:0}.heat th:first-child{position:static}
 details>summary{list-style:none;color:var(--ink);font-weight:600}
 details::details-content{content-visibility:visible;display:block;height:auto}
 .heat td,.key,tr.best th,tr.best td{-webkit-print-color-adjust:exact;print-color-adjust:exact}
