@@ -5,7 +5,7 @@
 import type { Destination } from '../model/destination.ts';
 import { DROP_REASONS } from '../model/drop-reason.ts';
 import type { CheckState, HealthReport, ServerState, ServiceHealth } from '../model/health-state.ts';
-import type { DataplaneStats, DestinationStats, ServiceStats, Stats } from '../model/stats.ts';
+import type { DataplaneStats, DestinationStats, ServiceStats, Stats, WorkerStats } from '../model/stats.ts';
 import type { ServiceId, VirtualService } from '../model/virtual-service.ts';
 import type { DeviceReport } from '../model/worker-message.ts';
 
@@ -75,6 +75,11 @@ const device = (name: string, help: string, pick: (report: DeviceReport) => numb
   samples: ({ devices }) => devices.map((report) => [{ interface: report.interface, device: report.device }, pick(report)]),
 });
 
+/** Worker 0 owns the connections, the others are forwarders. */
+const worker = (name: string, help: string, pick: (worker: WorkerStats) => number): MetricDefinition => ({
+  name, type: 'counter', help, labels: ['worker'], samples: ({ stats }) => stats.workers.map((one, number) => [{ worker: String(number) }, pick(one)]),
+});
+
 const probes = (name: string, type: 'counter' | 'gauge', help: string, pick: (probes: HealthReport['probes']) => number): MetricDefinition =>
   ({ name, type, help, labels: [], samples: ({ health }) => [[{}, pick(health.probes)]] });
 
@@ -126,6 +131,10 @@ export const METRICS: readonly MetricDefinition[] = [
   plane('tsipvs_loop_bursts_total', 'counter', 'Bursts of frames handled by the data-plane loop.', (stats) => stats.bursts),
   plane('tsipvs_loop_largest_burst_frames', 'gauge', 'Frames in the fullest burst so far.', (stats) => stats.largestBurst),
   plane('tsipvs_loop_longest_round_seconds', 'gauge', 'Longest time one round of the data-plane loop took so far.', (stats) => stats.longestBurstMs / 1000),
+  worker('tsipvs_worker_frames_total', 'Frames a data-plane worker received from interfaces.', ({ frames }) => frames),
+  worker('tsipvs_worker_fast_frames_total', 'Frames a data-plane worker forwarded by the fast path.', ({ fast }) => fast),
+  worker('tsipvs_worker_handed_over_frames_total', 'Frames a forwarder handed over to worker 0.', ({ handedOver }) => handedOver),
+  worker('tsipvs_worker_lost_frames_total', 'Frames a forwarder lost because worker 0 was too far behind.', ({ lost }) => lost),
   device('tsipvs_device_received_frames_total', 'Frames received by the device.', (report) => report.received),
   device('tsipvs_device_transmitted_frames_total', 'Frames sent by the device.', (report) => report.transmitted),
   device('tsipvs_device_receive_drops_total', 'Frames lost before the data plane saw them (ring full).', (report) => report.receiveDrops),

@@ -37,7 +37,7 @@ function snapshot(ids: readonly ServiceId[], conns: number): MetricsSnapshot {
     version: '1.2.3', services, health: HEALTH, devices: [{ interface: 'eth0', device: 'packet', received: 1, transmitted: 2, receiveDrops: 3, transmitDrops: 4 }],
     stats: {
       services: services.map(({ run }) => run), total: stats, drops, passed: 1, received: 2, transmitted: 3, connections: 7, maxConnections: 8, templates: 1,
-      connectionsByState: { 'tcp ESTABLISHED': 3 }, fragmentBytes: 0, workers: [], bursts: 5, largestBurst: 6, longestBurstMs: 500,
+      connectionsByState: { 'tcp ESTABLISHED': 3 }, fragmentBytes: 0, workers: [{ frames: 5, fast: 4, handedOver: 0, lost: 0, passed: 0 }, { frames: 9, fast: 6, handedOver: 3, lost: 1, passed: 0 }], bursts: 5, largestBurst: 6, longestBurstMs: 500,
     },
   };
 }
@@ -57,6 +57,9 @@ t.test('names and labels are those of node_exporter\'s ipvs collector', async (t
     `node_ipvs_backend_weight{${labels}} 5`,
     'node_ipvs_backend_connections_active{local_address="",local_port="0",proto="FWM",local_mark="10001000",remote_address="10.1.0.1",remote_port="8080"} 3',
     'tsipvs_drops_total{reason="noDestination"} 11',
+    'tsipvs_worker_fast_frames_total{worker="0"} 4',
+    'tsipvs_worker_handed_over_frames_total{worker="1"} 3',
+    'tsipvs_worker_lost_frames_total{worker="1"} 1',
     'tsipvs_connections_by_state{proto="TCP",state="ESTABLISHED"} 3',
     'tsipvs_loop_longest_round_seconds 0.5',
     'tsipvs_device_receive_drops_total{interface="eth0",device="packet"} 3',
