@@ -15,11 +15,11 @@ export const FULL = process.env['TSIPVS_SYSTEM_TESTS'] === 'full';
 export const SKIP: string | false = await whyNoNamespaces() ?? false;
 
 /** Devices that the system tests run with. */
-export type LabDevice = 'packet' | 'xdp';
+export type LabDevice = 'packet' | 'xdp' | 'packet and two workers';
 
-/** Each of `cases` with each device: all of them in the long version; in the short one xdp only where `short` says so. */
+/** Each of `cases` with each device: all of them in the long version; in the short one xdp, and two workers, only where `short` says so. */
 export function onDevices<T>(cases: readonly T[], short: (one: T) => boolean): (readonly [T, LabDevice])[] {
-  return (['packet', 'xdp'] as const).flatMap((device) => cases.filter((one) => FULL || device === 'packet' || short(one)).map((one) => [one, device] as const));
+  return (['packet', 'xdp', 'packet and two workers'] as const).flatMap((device) => cases.filter((one) => FULL || device === 'packet' || short(one)).map((one) => [one, device] as const));
 }
 
 export interface LabCaseOptions extends TopologyOptions {
@@ -33,7 +33,7 @@ export async function labCase(t: Test, { device, ...options }: LabCaseOptions, w
   await removeLab(prefix);
   t.teardown(() => removeLab(prefix));
   const lab = await RunningLab.start({ ...options, prefix });
-  if (device !== undefined) lab.daemonArgs = ['--device', device];
+  if (device !== undefined) lab.daemonArgs = device === 'packet and two workers' ? ['--device', 'packet', '--workers', '2'] : ['--device', device];
   try {
     await work(lab);
   } finally {
