@@ -35,6 +35,8 @@ const READY_WORDS = 64;
 export class HashIndex extends HashLookup {
   #count = 0;
   #oldAt = 0;
+  /** Slots for which half full is every record there is: no larger table is ever needed. */
+  readonly #enough: number;
   readonly #allocate: Allocate | null;
   readonly #sharing: TableSharing | null;
   /** Give back the memory of the current table, and of the old one. */
@@ -48,6 +50,7 @@ export class HashIndex extends HashLookup {
   /** `records`: record r has its key in words 16r .. 16r+3. `capacity`: slots to begin with, a power of two. */
   constructor(records: Int32Array, capacity = 1024, allocate: Allocate | null = null, sharing: TableSharing | null = null) {
     super(records, int32Array(capacity * 2, sharing === null ? null : allocate));
+    this.#enough = 2 * (records.length >> 4);
     this.#allocate = allocate;
     this.#sharing = sharing;
     sharing?.publish(this.slots, null);
@@ -73,7 +76,7 @@ export class HashIndex extends HashLookup {
     this.#count++;
     this.version++;
     if (this.old !== null) this.migrate(SLOTS_PER_INSERTION);
-    if (this.#count * 8 > (this.mask + 1) * READY_EIGHTHS) this.#makeReady();
+    if (this.mask + 1 < this.#enough && this.#count * 8 > (this.mask + 1) * READY_EIGHTHS) this.#makeReady();
   }
 
   /** Take a record out; false if it is not there. */

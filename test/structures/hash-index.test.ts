@@ -100,3 +100,16 @@ t.test('large tables lie in memory that was asked for, and each is given back on
   t.same([...held], [3]);
   for (let record = 0; record < count; record += 97) if (index.lookup(hashWords(7, record + 1, 0, 0, 0), record + 1, 0, 0, 0) !== record) t.fail(`record ${record} lost`);
 });
+
+t.test('a table with room for every record there is asks for no memory for a larger one', async (t) => {
+  const count = 1 << 18;
+  const records = new Int32Array(count * 16);
+  for (let record = 0; record < count; record++) records[record * 16] = record + 1;
+  const asked: number[] = [];
+  const index = new HashIndex(records, 16, (bytes) => {
+    asked.push(bytes);
+    return { buffer: new ArrayBuffer(bytes), release: () => {} };
+  });
+  for (let record = 0; record < count; record++) index.insert(hashWords(7, record + 1, 0, 0, 0), record);
+  t.same(asked, [2 << 20, 4 << 20], 'the last holds two slots a record');
+});
