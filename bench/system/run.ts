@@ -78,7 +78,7 @@ async function measured(options: Options): Promise<Outcome> {
   const failures: string[] = [];
   const results = new Results(options.contenders.map(({ name }) => name));
   const programs = mkdtempSync(join(tmpdir(), 'tsbench-'));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(`ended by ${signal}`));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(`ended by ${signal}`));
   try {
     for (const program of PROGRAMS) execFileSync('gcc', ['-O2', '-o', join(programs, program), join(PROJECT_ROOT, 'bench/system/load', `${program}.c`)], { stdio: 'inherit' });
     up();
