@@ -169,8 +169,7 @@ export class WorkerLink implements DataplaneLink {
 
   /** They hold views of the owner's memory. */
   async #endForwarders(): Promise<void> {
-    Atomics.store(new Int32Array(this.#forwardersClosing), 0, 1);
-    for (const wake of this.#options.forwarderWakes) wake.signal();
+    if (Atomics.exchange(new Int32Array(this.#forwardersClosing), 0, 1) === 0) for (const wake of this.#options.forwarderWakes) wake.signal();
     await Promise.all(this.#forwardersEnded);
   }
 

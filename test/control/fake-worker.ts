@@ -1,15 +1,15 @@
 /** Stands for the data-plane worker in workers.test.ts: answers over the same port, with the event loop instead of poll. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { WorkerReport, WorkerRequest, WorkerSetup } from '../../lib/model/worker-message.ts';
+import type { PlaneShare, WorkerReport, WorkerRequest, WorkerSetup } from '../../lib/model/worker-message.ts';
 
-const { requests, interfaces } = workerData as WorkerSetup;
+const { requests, interfaces, forwarderFds } = workerData as WorkerSetup;
 const report = (message: WorkerReport): void => parentPort!.postMessage(message);
 
 if (interfaces[0]?.name === 'absent') {
   report({ kind: 'refused', code: 'NoSuchDevice', message: 'no interface named absent' });
   process.exit(0);
 }
-report({ kind: 'ready', shares: [] });
+report({ kind: 'ready', shares: forwarderFds.map((_fd, number) => ({ number }) as PlaneShare) });
 requests.on('message', (request: WorkerRequest) => {
   switch (request.op) {
     case 'apply':

@@ -7,6 +7,7 @@ import type { RunningLab } from '../../lib/lab/running-lab.ts';
 import { ECHO_PORT } from '../../lib/lab/topology.ts';
 import { labCase, SKIP } from './lab-case.ts';
 import { setUpServices } from './lab-services.ts';
+import { makeAnew } from './make-anew.ts';
 
 const PREFIX = 'tsipvs-txdp';
 const OPTIONS = { skip: SKIP, timeout: 120_000 };
@@ -17,18 +18,6 @@ async function balances(t: Test, lab: RunningLab, what: string): Promise<void> {
     const { answers, failures } = await lab.send({ kind: 'http', address: service.address, port: service.port, count: 6 });
     t.same({ answers, failures }, { answers: { rs1: 3, rs2: 2, rs3: 1 }, failures: {} }, `${what}: ${service.title}`);
   }
-}
-
-/** Replace the director's eth1 by a new interface of that name, whose neighbour sends on `queues` queues. */
-async function makeAnew(lab: RunningLab, queues: number): Promise<void> {
-  const { director } = lab.topology;
-  const { mac, addresses } = director.interfaces[1]!;
-  await lab.run('director', ['ip', 'link', 'del', 'eth1']);
-  const many = ['numtxqueues', String(queues), 'numrxqueues', String(queues)];
-  await lab.run('network', ['ip', 'link', 'add', 'director.eth1', ...many, 'type', 'veth', 'peer', 'name', 'eth1', 'numtxqueues', '1', 'numrxqueues', '1', 'address', mac, 'netns', director.namespace]);
-  await lab.run('network', ['ip', 'link', 'set', 'director.eth1', 'master', 'servers', 'up']);
-  for (const address of addresses) await lab.run('director', ['ip', 'addr', 'add', address, 'dev', 'eth1', ...(address.includes(':') ? ['nodad'] : [])]);
-  await lab.run('director', ['ip', 'link', 'set', 'eth1', 'up']);
 }
 
 /** Received frames by device, of both interfaces together. */
