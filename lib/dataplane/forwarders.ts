@@ -23,7 +23,6 @@ import { TOTALS, TOTALS_SHIFT } from './forwarder-tally.ts';
 import { HandoverDevice, handoverBytes } from './handover.ts';
 import { lineWords, Quiescence } from './quiescence.ts';
 import { publishTables, TABLES_LENGTH } from './plane-share.ts';
-import { SLOT_AVAILABLE, SLOT_WORDS } from './services.ts';
 
 /** Destinations that forwarders can know; with more, every frame takes the walk. */
 export const MOST_SHARED_DESTINATIONS = 1 << 18;
@@ -66,6 +65,8 @@ export class Forwarders implements ConnectionSharing {
   readonly #tables: Float64Array;
   readonly #state: Int32Array;
   readonly #links: Int32Array;
+  /** Of services that are gone. */
+  readonly #releasedBlocks: number[] = [];
   #core: CoreContext | null = null;
 
   constructor(options: SharingOptions, state: Int32Array, allocate: Allocate | null) {
@@ -89,6 +90,7 @@ export class Forwarders implements ConnectionSharing {
   attach(core: CoreContext): void {
     this.#core = core;
     core.services.onRecount = (slot) => this.#collectSlot(slot);
+    core.services.releaseCounters = (block) => this.#releaseCounters(block);
   }
 
   /** What each forwarder gets handed to find its way about. */
@@ -181,9 +183,18 @@ export class Forwarders implements ConnectionSharing {
     return (this.#core as CoreContext).connections;
   }
 
+  /** When what is on its way has been counted. */
+  #releaseCounters(block: number): void {
+    if (this.#releasedBlocks.push(block) > 1) return;
+    this.after(() => {
+      this.collect();
+      for (const each of this.#releasedBlocks.splice(0)) (this.#core as CoreContext).counters.release(each);
+    });
+  }
+
+  /** NB: also of a destination that was removed: what a forwarder counted it sent before it saw that. */
   #collectSlot(slot: number): void {
     const core = this.#core as CoreContext;
-    const counted = core.services.slots[slot * SLOT_WORDS + SLOT_AVAILABLE] !== 0;
     const at = slot << TOTALS_SHIFT;
     for (const { totals, collected } of this.#forwarders) {
       const inPkts = (totals[at] as number) - (collected[at] as number);
@@ -195,7 +206,7 @@ export class Forwarders implements ConnectionSharing {
       collected[at + 1]! += inBytes;
       collected[at + 2]! += outPkts;
       collected[at + 3]! += outBytes;
-      if (counted) countForwarded(core, slot, inPkts, inBytes, outPkts, outBytes);
+      countForwarded(core, slot, inPkts, inBytes, outPkts, outBytes);
     }
   }
 }

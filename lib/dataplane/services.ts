@@ -38,6 +38,8 @@ export class Services {
   slots: Int32Array;
   /** Told before a destination's packets are no longer counted, or for another service. */
   onRecount: ((slot: number) => void) | null = null;
+  /** Gives back the counters of a service that is gone; forwarders may have something to add to them yet. */
+  releaseCounters: (block: number) => void;
   /** There are more than `slots` had room for in the beginning. */
   outgrown = false;
   readonly realServers = new RealServers();
@@ -60,6 +62,7 @@ export class Services {
   constructor(counters: Counters, env: SchedulerEnvironment, schedulers: Readonly<Record<string, SchedulerFactory>> = SCHEDULERS, slots: Int32Array = new Int32Array(SLOT_WORDS * 64)) {
     this.slots = slots;
     this.#counters = counters;
+    this.releaseCounters = (block) => counters.release(block);
     this.#env = env;
     this.#schedulers = schedulers;
   }
@@ -135,7 +138,7 @@ export class Services {
     this.byKey.delete(service.key);
     if (service.family === 4) this.count4--;
     else this.count6--;
-    this.#counters.release(service.counters);
+    this.releaseCounters(service.counters);
     if (service.fwmark !== 0) {
       this.#marks.delete(markKey(service.family, service.fwmark));
       return;
