@@ -163,7 +163,9 @@ export class ManagedService {
         const same = previous?.checks.find((one) => JSON.stringify([one.check.check, one.check.target]) === JSON.stringify([check.check, check.target]))?.monitor;
         const inherited = same !== undefined ? { up: same.up, hasRun: same.hasRun }
           : previous !== undefined ? { up: previous.up, hasRun: false }
-            : check.check.kind === 'file' ? { up: desired.startsUp, hasRun: false } : null;
+            : check.check.kind === 'file' ? { up: desired.startsUp, hasRun: false }
+              // Nothing is asked, so nothing has to be waited for.
+              : check.check.kind === 'fixed' ? { up: check.check.up, hasRun: false } : null;
         return pool.watch(check, this.#targetOf(check, desired.destination), (change) => this.#heard(server, change), inherited);
       }),
     };
