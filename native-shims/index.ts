@@ -33,6 +33,7 @@ export const POLLERR = 8;
 export const EAGAIN = constants.errno.EAGAIN;
 export const ENOBUFS = constants.errno.ENOBUFS;
 export const EINTR = constants.errno.EINTR;
+export const EINPROGRESS = constants.errno.EINPROGRESS;
 
 const NAME_MAX = 15;
 const O_RDWR_NONBLOCK = 0o2 | 0o4000;
@@ -88,6 +89,16 @@ export function epoll(): number {
 
 export function epollAdd(epollFd: number, fd: number): void {
   check('epoll_ctl', native().epollAdd(descriptor(epollFd), descriptor(fd)));
+}
+
+/** Wait for `fd` to become writable, or to fail, once: epollTake() names it then. */
+export function epollAddOnce(epollFd: number, fd: number): void {
+  check('epoll_ctl', native().epollAddOnce(descriptor(epollFd), descriptor(fd)));
+}
+
+/** The descriptors that are ready now, up to 64 of them, into `fds`: how many, or -errno. */
+export function epollTake(epollFd: number, fds: Int32Array): number {
+  return native().epollTake(descriptor(epollFd), fds);
 }
 
 /** The descriptors of one poll call, laid out once as struct pollfd and used again and again. */
@@ -151,6 +162,11 @@ export function bind(fd: number, address: Uint8Array): void {
 
 export function connect(fd: number, address: Uint8Array): void {
   check('connect', native().connect(descriptor(fd), filled(address)));
+}
+
+/** Begin to connect a non-blocking socket: 0 when that is all, -EINPROGRESS when it takes longer, another -errno when it failed. */
+export function beginConnect(fd: number, address: Uint8Array): number {
+  return native().connect(descriptor(fd), filled(address));
 }
 
 export function getsockname(fd: number): Uint8Array {

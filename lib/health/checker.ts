@@ -45,6 +45,8 @@ export interface ConnectingDatagrams extends EventEmitter {
 export interface ProbeSockets {
   /** A connecting socket. */
   tcp(target: ProbeTarget): ConnectingSocket;
+  /** Connect and let go, where that can be had for less than a socket of Node's; null where it cannot. Rejects with the system's error code. */
+  reach?(target: ProbeTarget, signal: StopSignal): Promise<void> | null;
   /** A socket that is being connected, so that ICMP errors come back as its errors. */
   udp(target: ProbeTarget): ConnectingDatagrams;
   /** Resolves when an echo reply came; rejects with what came instead. Must end when the signal aborts. */

@@ -16,6 +16,8 @@ const WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'connection timed out', EADDRNOTAVAIL: 'the address to bind to is not on this host', EMFILE: 'out of file descriptors', EADDRINUSE: 'the port to bind to is in use',
 };
 
+const NO_CONNECTION = 'no connection in time';
+
 export class ProbeConnection {
   readonly #socket: Duplex;
   readonly #signal: StopSignal;
@@ -25,7 +27,7 @@ export class ProbeConnection {
   #connected = false;
   #failure: ProbeFailure | null = null;
   #wake: (() => void) | null = null;
-  readonly #onAbort = (): void => this.#fail(new ProbeFailure(this.#connected ? 'connected, but no complete answer in time' : 'no connection in time'));
+  readonly #onAbort = (): void => this.#fail(new ProbeFailure(this.#connected ? 'connected, but no complete answer in time' : NO_CONNECTION));
 
   private constructor(socket: Duplex, signal: StopSignal) {
     this.#socket = socket;
@@ -65,6 +67,22 @@ export class ProbeConnection {
     }
     connection.#wake = null;
     return connection;
+  }
+
+  /** Whether somebody accepts connections there, and nothing more. */
+  static async reach(target: ProbeTarget, context: ProbeContext): Promise<void> {
+    const reached = context.sockets.reach?.(target, context.signal) ?? null;
+    if (reached === null) {
+      (await ProbeConnection.open(target, context)).close();
+      return;
+    }
+    try {
+      await reached;
+    } catch (error) {
+      if (context.signal.aborted) throw new ProbeFailure(NO_CONNECTION);
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new ProbeFailure(WORDS[code ?? ''] ?? message);
+    }
   }
 
   write(data: string | Uint8Array): void {

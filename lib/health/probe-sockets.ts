@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { connectMarked, datagramMarked } from '../device/marked-socket.ts';
 import { ping } from '../device/ping-socket.ts';
+import { connectOnly } from '../device/tcp-connector.ts';
 import { VipPath, type PathTarget } from '../device/vip-path/vip-path.ts';
 import type { ConnectingDatagrams, ConnectingSocket, ProbeSockets, ProbeTarget } from './checker.ts';
 
@@ -17,6 +18,9 @@ export const hostSockets: ProbeSockets = {
       host: target.address, port: target.port, ...(target.bindAddress === undefined ? {} : { localAddress: target.bindAddress }),
       ...(target.bindPort === undefined ? {} : { localPort: target.bindPort }),
     });
+  },
+  reach(target, signal) {
+    return isPath(target) ? null : connectOnly(target, signal);
   },
   udp(target: ProbeTarget): ConnectingDatagrams {
     if (isPath(target)) return (vipPath ??= new VipPath()).udp(target);

@@ -56,6 +56,23 @@ static napi_value epollAdd(napi_env env, napi_callback_info info) { /* (epoll fd
   return result(env, epoll_ctl(int_at(&a, 0), EPOLL_CTL_ADD, int_at(&a, 1), &event));
 }
 
+static napi_value epollAddOnce(napi_env env, napi_callback_info info) { /* (epoll fd, fd): writable or failed, told of once */
+  arguments a = arguments_of(env, info);
+  struct epoll_event event = { .events = EPOLLOUT | EPOLLONESHOT, .data.fd = int_at(&a, 1) };
+  return result(env, epoll_ctl(int_at(&a, 0), EPOLL_CTL_ADD, int_at(&a, 1), &event));
+}
+
+static napi_value epollTake(napi_env env, napi_callback_info info) { /* (epoll fd, int32[] of descriptors) -> how many are ready now */
+  arguments a = arguments_of(env, info);
+  struct epoll_event events[64];
+  size_t bytes;
+  int32_t *fds = bytes_at(&a, 1, &bytes);
+  int most = bytes / sizeof *fds < 64 ? (int)(bytes / sizeof *fds) : 64;
+  int count = epoll_wait(int_at(&a, 0), events, most, 0);
+  for (int i = 0; i < count; i++) fds[i] = events[i].data.fd;
+  return result(env, count);
+}
+
 static napi_value eventfd_(napi_env env, napi_callback_info info) {
   (void)info;
   return result(env, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -83,6 +100,8 @@ void define_files(napi_env env, napi_value exports) {
   define(env, exports, "poll", poll_);
   define(env, exports, "epollCreate", epollCreate);
   define(env, exports, "epollAdd", epollAdd);
+  define(env, exports, "epollAddOnce", epollAddOnce);
+  define(env, exports, "epollTake", epollTake);
   define(env, exports, "eventfd", eventfd_);
   define(env, exports, "eventfdSignal", eventfdSignal);
   define(env, exports, "eventfdClear", eventfdClear);

@@ -3,7 +3,6 @@ import { PASSED, type Checker } from '../checker.ts';
 import { ProbeConnection } from '../probe-connection.ts';
 
 export const checkTcp: Checker<'tcp'> = async (_check, target, context) => {
-  const connection = await ProbeConnection.open(target, context);
-  connection.close();
+  await ProbeConnection.reach(target, context);
   return PASSED;
 };
