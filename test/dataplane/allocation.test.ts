@@ -16,20 +16,19 @@ for (const [method, passes] of [['nat', 1221], ['dr', 611], ['ipip', 611]] as co
     };
     t.equal(forwarded, packets);
     t.equal(collections, 0);
-    // What is compiled on the way, and timers that run for the first time, leave something once; half a number a burst is more.
-    t.ok(grownBytes < passes * BURSTS * LEAST_BYTES / 2, `${grownBytes} bytes`);
+    // What is compiled on the way, and timers that run for the first time, leave something once; a number a burst is more.
+    t.ok(grownBytes < passes * BURSTS * LEAST_BYTES, `${grownBytes} bytes`);
   });
 }
 
 /** As many connections end by their timers as begin. Estimates and address resolutions of a thousand seconds leave a few hundred bytes a second. */
-const CREATION_PASSES = 250;
-for (const scheduler of ['wlc', 'lblcr']) {
-  t.test(`${CREATION_PASSES * FRAMES} new connections scheduled by ${scheduler} leave nothing on the heap`, async (t) => {
+for (const [scheduler, passes] of [['wlc', 250], ['lblcr', 80]] as const) {
+  t.test(`${passes * FRAMES} new connections scheduled by ${scheduler} leave nothing on the heap`, async (t) => {
     const script = join(import.meta.dirname, 'creation-storm.js');
-    const { created, grownBytes, collections } = JSON.parse(execFileSync(process.execPath, ['--expose-gc', script, scheduler, String(CREATION_PASSES)], { encoding: 'utf8', timeout: 240_000 })) as {
+    const { created, grownBytes, collections } = JSON.parse(execFileSync(process.execPath, ['--expose-gc', script, scheduler, String(passes)], { encoding: 'utf8', timeout: 240_000 })) as {
       created: number; grownBytes: number; collections: number;
     };
-    t.equal(created, CREATION_PASSES * FRAMES);
+    t.equal(created, passes * FRAMES);
     t.equal(collections, 0);
     t.ok(grownBytes < created, `${grownBytes} bytes`);
   });
