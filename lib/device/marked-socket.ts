@@ -4,8 +4,8 @@
  */
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { Socket } from 'node:net';
-import { bind, closeFd, setsockopt, sockaddrIn, sockaddrIn6, socket } from '../../native-shims/index.ts';
-import { parseAddress } from '../wire/address.ts';
+import { bind, closeFd, setsockopt, socket } from '../../native-shims/index.ts';
+import { socketAddress } from './socket-address.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -46,8 +46,7 @@ export function datagramMarked(target: MarkedTarget): DatagramSocket {
   const fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | NONBLOCK_CLOEXEC, 0);
   try {
     markSocket(fd, target);
-    const own = new Uint8Array(parseAddress(bindAddress ?? (ipv6 ? '::' : '0.0.0.0'))!.words.buffer);
-    bind(fd, ipv6 ? sockaddrIn6(own, bindPort ?? 0) : sockaddrIn(own, bindPort ?? 0));
+    bind(fd, socketAddress(bindAddress ?? (ipv6 ? '::' : '0.0.0.0'), bindPort ?? 0)!);
     const datagrams = createSocket(ipv6 ? 'udp6' : 'udp4');
     datagrams.bind({ fd, exclusive: true }, () => datagrams.connect(port, address));
     return datagrams;

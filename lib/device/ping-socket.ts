@@ -2,22 +2,16 @@
  * One ICMP echo: through the kernel's ping socket where the host allows it (no privilege needed), else through a raw socket, where the
  * identifier tells our replies from others'.
  */
-import { bind, closeFd, receive, send, sockaddrIn, sockaddrIn6, socket, SystemCallError, watchReadable } from '../../native-shims/index.ts';
-import { parseAddress } from '../wire/address.ts';
+import { bind, closeFd, receive, send, socket, SystemCallError, watchReadable } from '../../native-shims/index.ts';
+import type { EndSignal } from './end-signal.ts';
 import { markSocket, type MarkedTarget } from './marked-socket.ts';
+import { socketAddress } from './socket-address.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const FLAGS = 0o4000 | 0o2000000;
-
-/** What of an AbortSignal is used. */
-interface EndSignal {
-  readonly aborted: boolean;
-  addEventListener(type: 'abort', listener: () => void, options: { readonly once: true }): void;
-  removeEventListener(type: 'abort', listener: () => void): void;
-}
 
 interface EchoTypes { readonly domain: number; readonly protocol: number; readonly request: number; readonly reply: number; readonly unreachable: number }
 
@@ -61,11 +55,11 @@ export function ping(target: Pick<MarkedTarget, 'address' | 'bindAddress' | 'bin
     const aborted = (): void => end(new Error('no echo reply in time'));
     try {
       markSocket(fd, target);
-      if (bindAddress !== undefined) bind(fd, socketAddress(bindAddress, family));
+      if (bindAddress !== undefined) bind(fd, socketAddress(bindAddress, 0)!);
     } catch (error) {
       return end(error as Error);
     }
-    const sent = send(fd, request, socketAddress(address, family));
+    const sent = send(fd, request, socketAddress(address, 0)!);
     if (sent < 0) return end(new Error(`cannot send: ${new SystemCallError('send', -sent).code}`));
     stop = watchReadable(fd, () => {
       for (;;) {
@@ -81,11 +75,6 @@ export function ping(target: Pick<MarkedTarget, 'address' | 'bindAddress' | 'bin
     if (signal.aborted) aborted();
     else signal.addEventListener('abort', aborted, { once: true });
   });
-}
-
-function socketAddress(address: string, family: 4 | 6): Uint8Array {
-  const bytes = new Uint8Array(parseAddress(address)!.words.buffer);
-  return family === 4 ? sockaddrIn(bytes, 0) : sockaddrIn6(bytes, 0);
 }
 
 function echoRequest({ request, protocol }: EchoTypes, identifier: number): Uint8Array {

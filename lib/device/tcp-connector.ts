@@ -3,21 +3,15 @@
  * more than the connection. What is not accepted at once (all but this host's own addresses) waits in one epoll set for all, watched by one thread.
  */
 import {
-  beginConnect, bind, closeFd, epoll, epollAddOnce, epollTake, EINPROGRESS, getsockopt, nativeProblem, poll, POLLOUT, sockaddrIn, sockaddrIn6, socket, SystemCallError, watchReadable,
+  beginConnect, bind, closeFd, epoll, epollAddOnce, epollTake, EINPROGRESS, getsockopt, nativeProblem, poll, POLLOUT, socket, SystemCallError, watchReadable,
 } from '../../native-shims/index.ts';
-import { parseAddress } from '../wire/address.ts';
+import type { EndSignal } from './end-signal.ts';
 import { markSocket, type MarkedTarget } from './marked-socket.ts';
+import { socketAddress } from './socket-address.ts';
 
 const AF_INET = 2, AF_INET6 = 10;
 const SOCK_STREAM = 1, NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const SOL_SOCKET = 1, SO_ERROR = 4;
-
-/** Who can call it off. */
-export interface Aborted {
-  readonly aborted: boolean;
-  addEventListener(type: 'abort', listener: () => void, options?: { readonly once: true }): void;
-  removeEventListener(type: 'abort', listener: () => void): void;
-}
 
 /** One set for the process, made when a connection first has to wait. */
 let waiting: WaitingConnects | null = null;
@@ -26,7 +20,7 @@ let waiting: WaitingConnects | null = null;
  * Resolves when the connection was accepted; it is closed by then. Rejects with a SystemCallError, also when the signal aborts (ETIMEDOUT). Null where the native part is
  * missing or the address is none (a name, a scope): Node's sockets know more.
  */
-export function connectOnly(target: MarkedTarget, signal: Aborted): Promise<void> | null {
+export function connectOnly(target: MarkedTarget, signal: EndSignal): Promise<void> | null {
   const { address, port, bindAddress, bindPort } = target;
   const to = socketAddress(address, port);
   const ipv6 = address.includes(':');
@@ -60,7 +54,7 @@ class WaitingConnects {
     watchReadable(this.#epoll, () => this.#take());
   }
 
-  wait(fd: number, signal: Aborted): Promise<void> {
+  wait(fd: number, signal: EndSignal): Promise<void> {
     epollAddOnce(this.#epoll, fd);
     return new Promise((resolve, reject) => {
       const end = (errno: number): void => {
@@ -93,11 +87,4 @@ function settled(fd: number, errno: number): Promise<void> {
   const failure = errno === 0 ? outcome[0] as number : errno;
   closeFd(fd);
   return failure === 0 ? Promise.resolve() : Promise.reject(new SystemCallError('connect', failure));
-}
-
-function socketAddress(address: string, port: number): Uint8Array | null {
-  const parsed = parseAddress(address);
-  if (parsed === null) return null;
-  const bytes = new Uint8Array(parsed.words.buffer, parsed.words.byteOffset, 16);
-  return address.includes(':') ? sockaddrIn6(bytes, port) : sockaddrIn(bytes, port);
 }
