@@ -1,4 +1,4 @@
-/** How many data-plane threads: what was asked for, or what this machine and its interfaces are good for. */
+/** How many data-plane threads: what was asked for, else one. NB: more were slower on two processors (bench/README.md); no larger machine was measured. */
 import type { LiveDevice } from './live-devices.ts';
 import { LvsError } from './model/errors.ts';
 

@@ -6,7 +6,7 @@
  * like ours until the walk said otherwise), is it given back, through the same device that delivers to the local node. A frame that the host itself
  * sends and the guard redirected to us, because it could be an answer of a local node, is sent on when it is none.
  */
-import type { Device } from '../device/device.ts';
+import type { AttachedDevice, Device } from '../device/device.ts';
 import { INTERFACE_LOCAL, type FrameMemory, type FrameSink } from '../wire/frame.ts';
 
 /** Whether the guard keeps this frame from the host's stack; the same predicate that its eBPF program evaluates. */
@@ -23,12 +23,6 @@ export interface HostRoutes {
 /** Answers for addresses that the host does not have (OwnVips). */
 export interface Answerer {
   answer(interfaceIdx: number, memory: FrameMemory, off: number, len: number, sink: FrameSink): boolean;
-}
-
-export interface AttachedDevice {
-  /** NetworkInterface.index, or INTERFACE_LOCAL for the device into the host's own stack. */
-  readonly interfaceIdx: number;
-  readonly device: Device;
 }
 
 export interface DeviceSinkOptions {

@@ -6,7 +6,7 @@
  * remembered by a few bits of a hash, and only while the ring holds anything.
  */
 import type { FrameBurst, FrameSink } from '../wire/frame.ts';
-import type { AttachedDevice } from './device-sink.ts';
+import type { AttachedDevice } from '../device/device.ts';
 import type { FastContext } from './fast-context.ts';
 import { BATCH, fastPath, type FastPath } from './fast-path.ts';
 import { OWNER_SLEEPS } from './fast-state.ts';

@@ -17,7 +17,7 @@ import { FrameMemory } from '../wire/frame.ts';
 import { countForwarded } from './account.ts';
 import type { Connections, ConnectionSharing } from './connections.ts';
 import type { CoreContext } from './core-context.ts';
-import type { AttachedDevice } from './device-sink.ts';
+import type { AttachedDevice } from '../device/device.ts';
 import { OWNER_SLEEPS } from './fast-state.ts';
 import { TOTALS, TOTALS_SHIFT } from './forwarder-tally.ts';
 import { HandoverDevice, handoverBytes } from './handover.ts';

@@ -3,7 +3,7 @@
  * No allocation. The caller (worker.ts, or a test) decides how to wait between rounds.
  */
 import type { FrameBurst, FrameSink } from '../wire/frame.ts';
-import type { AttachedDevice } from './device-sink.ts';
+import type { AttachedDevice } from '../device/device.ts';
 
 /** What a round needs of the core. */
 export interface LoopCore {

@@ -38,3 +38,10 @@ export interface Device {
   /** Frames received in this memory the host does not see: who passes them on must give them back. Undefined: it sees them all. */
   readonly stolen?: FrameMemory;
 }
+
+/** A device of the data plane, and where it stands. */
+export interface AttachedDevice {
+  /** NetworkInterface.index, or INTERFACE_LOCAL for the device into the host's own stack. */
+  readonly interfaceIdx: number;
+  readonly device: Device;
+}

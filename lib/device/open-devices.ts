@@ -4,11 +4,11 @@
  */
 import { LvsError } from '../model/errors.ts';
 import type { NetworkState } from '../model/network-state.ts';
-import type { WorkerInterface } from '../model/worker-message.ts';
+import type { WorkerSetup } from '../model/worker-message.ts';
 import { INTERFACE_LOCAL } from '../wire/frame.ts';
 import { NO_GROUP, PacketDevice } from './af-packet.ts';
 import { XdpDevice } from './af-xdp.ts';
-import type { Device } from './device.ts';
+import type { AttachedDevice } from './device.ts';
 import { receiveQueues } from './ethtool.ts';
 import { LocalInject } from './local-inject.ts';
 import { PcapDevice } from './pcap-live.ts';
@@ -19,19 +19,6 @@ const RING_FRAMES_BESIDE_XDP = 60;
 const XDP_RING = 2048;
 /** Chunks for frames that are copied. */
 const SPARE_CHUNKS = 2048;
-
-export interface DeviceSetup {
-  readonly device: 'packet' | 'pcap';
-  readonly interfaces: readonly WorkerInterface[];
-  /** The way into the host's own stack. */
-  readonly local: { readonly fd: number; readonly name: string } | null;
-}
-
-export interface OpenDevice {
-  /** NetworkInterface.index, or INTERFACE_LOCAL for the device into the host's own stack. */
-  readonly interfaceIdx: number;
-  readonly device: Device;
-}
 
 /** Rings of several threads are shorter: together as long as that of one. */
 const RING_FRAMES = 510;
@@ -46,16 +33,16 @@ export interface QueueShare {
 }
 
 export class OpenDevices {
-  readonly list: readonly OpenDevice[];
+  readonly list: readonly AttachedDevice[];
   readonly #share: QueueShare;
   readonly #onLine: (interfaceName: string, line: string) => void;
   readonly #umem: XdpUmem | null;
 
   /** Throws LvsError, with nothing left open. `groups`: fan-out group of each interface, by its position; of no account for thread 0. `onLine` is told why an interface has to do without xdp, now or later. */
-  constructor(setup: DeviceSetup, share: QueueShare, groups: readonly number[], onLine: (interfaceName: string, line: string) => void) {
+  constructor(setup: Pick<WorkerSetup, 'device' | 'interfaces' | 'local'>, share: QueueShare, groups: readonly number[], onLine: (interfaceName: string, line: string) => void) {
     this.#share = share;
     this.#onLine = onLine;
-    const list: OpenDevice[] = [];
+    const list: AttachedDevice[] = [];
     this.list = list;
     const sockets = setup.interfaces.reduce((sum, { name, socketsFd }) => sum + (socketsFd === null ? 0 : queuesOf(name, share).length), 0);
     this.#umem = sockets === 0 ? null : new XdpUmem(2 * XDP_RING * sockets + SPARE_CHUNKS);
@@ -112,7 +99,7 @@ export class OpenDevices {
     for (const line of device.follow(ifindex, queues)) this.#onLine(device.name, line);
   }
 
-  #openXdp(list: OpenDevice[], interfaceIdx: number, name: string, ifindex: number, socketsFd: number, packet: PacketDevice): void {
+  #openXdp(list: AttachedDevice[], interfaceIdx: number, name: string, ifindex: number, socketsFd: number, packet: PacketDevice): void {
     try {
       const queues = queuesOf(name, this.#share);
       list.push({ interfaceIdx, device: new XdpDevice(name, { umem: this.#umem!, ifindex, queues, socketsFd, packet, ringSize: XDP_RING }) });
