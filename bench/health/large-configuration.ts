@@ -4,6 +4,7 @@ import { readKeepalived } from '../../lib/config/keepalived/read-keepalived.ts';
 import { desiredTable } from '../../lib/control/desired-table.ts';
 import { plan } from '../../lib/control/plan.ts';
 import type { DesiredConfiguration } from '../../lib/model/desired-configuration.ts';
+import { median } from '../median.ts';
 
 const SERVICES = 173;
 const SERVERS = 412;
@@ -47,8 +48,4 @@ export function readLargeConfiguration(): { readonly what: string; readonly ms: 
 
 function read(text: string): DesiredConfiguration {
   return readKeepalived('large.conf', memoryHost({ 'large.conf': text }));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }

@@ -14,6 +14,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { SCHEDULER_NAMES } from '../../lib/schedulers/names.ts';
+import { median } from '../median.ts';
 
 const METHODS = ['nat', 'dr', 'ipip'];
 const CONNECTIONS = [1_000, 100_000, 1_000_000];
@@ -42,11 +43,6 @@ function projectRoot(): string {
   let dir = import.meta.dirname;
   while (!existsSync(join(dir, 'package.json'))) dir = dirname(dir);
   return dir;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
 }
 
 function script(name: string): string {

@@ -14,12 +14,9 @@ import { SCHEDULERS } from '../../lib/schedulers/index.ts';
 import type { SchedulerPacket } from '../../lib/schedulers/scheduler.ts';
 import { CreationBench, destinationNumber, serviceWith, STEP_MS } from './creation.ts';
 import { FRAMES, processorNs } from './workload.ts';
+import { median } from '../median.ts';
 
 const WARM_UP_PASSES = 40;
-
-function median(times: number[]): number {
-  return times.sort((a, b) => a - b)[times.length >> 1] as number;
-}
 
 function pickNs(scheduler: string, destinations: number, passes: number): number {
   const entry = new ServiceEntry(serviceWith(scheduler), 0);

@@ -6,7 +6,8 @@
 import type { Contender } from './contender.ts';
 import { MEASURES, type MeasureName } from './measures.ts';
 import type { Results } from './results.ts';
-import { median, spread, type Spread } from './statistics.ts';
+import { median } from '../median.ts';
+import { spread, type Spread } from './statistics.ts';
 
 export interface Floor {
   readonly measure: MeasureName;

@@ -8,7 +8,7 @@ import type { Contender, Running } from './contender.ts';
 import { CIP, HTTP_PORT, IPERF_PORT, SINK_PORT } from './hosts.ts';
 import type { MeasureName, Reading } from './measures.ts';
 import { load, pause, start, stop } from './processes.ts';
-import { median } from './statistics.ts';
+import { median } from '../median.ts';
 import { macOf, received } from './topology.ts';
 
 export interface Bench {

@@ -3,7 +3,8 @@ import type { Contender } from './contender.ts';
 import { described, type Verdict } from './floors.ts';
 import { MEASURES, shown, type MeasureName } from './measures.ts';
 import type { Results } from './results.ts';
-import { median, type Spread } from './statistics.ts';
+import { median } from '../median.ts';
+import type { Spread } from './statistics.ts';
 
 export function figuresTable(results: Results, contenders: readonly Contender[]): string {
   const rows = (Object.keys(MEASURES) as MeasureName[]).filter((measure) => results.has(measure)).map((measure) => [

@@ -3,6 +3,7 @@
  * clients, work ...) has a stream of its own, made from the seed and its name, so that all schedulers see the same world however often each of them
  * draws.
  */
+import { mulberryNext, mulberryUniform } from '../structures/seeded-random.ts';
 
 /** sfc32 has mixed its seed after so many draws. */
 const WARM_UP = 12;
@@ -47,10 +48,8 @@ export class SmallRandom {
   state = 0;
 
   next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    this.state = mulberryNext(this.state);
+    return mulberryUniform(this.state);
   }
 }
 
