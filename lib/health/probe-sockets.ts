@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { connectMarked, datagramMarked } from '../device/marked-socket.ts';
 import { ping } from '../device/ping-socket.ts';
 import { connectOnly } from '../device/tcp-connector.ts';
-import { VipPath, type PathTarget } from '../device/vip-path/vip-path.ts';
+import type { PathTarget } from '../device/vip-path/path-target.ts';
+import { VipPath } from '../device/vip-path/vip-path.ts';
 import type { ConnectingDatagrams, ConnectingSocket, ProbeSockets, ProbeTarget } from './checker.ts';
 
 /** One for the process: it has a socket of each family, whoever probes. */

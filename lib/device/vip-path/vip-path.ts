@@ -12,45 +12,27 @@
  */
 import { randomInt } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { createServer, type Server } from 'node:net';
-import { bind, closeFd, connect, getsockname, ifindexOf, receive, send, sockaddrIn, sockaddrIn6, sockaddrLl, socket, watchReadable } from '../../../native-shims/index.ts';
-import { formatAddress, parseAddress } from '../../wire/address.ts';
+import { bind, closeFd, ifindexOf, receive, send, sockaddrLl, socket, watchReadable } from '../../../native-shims/index.ts';
+import { parseAddress } from '../../wire/address.ts';
 import { NetlinkSocket } from '../netlink.ts';
-import { dumpAddresses, dumpNeighbours, NETLINK_ROUTE, useNeighbour } from '../netlink-route.ts';
+import { dumpNeighbours, NETLINK_ROUTE, useNeighbour } from '../netlink-route.ts';
+import { bytesOf, textOf } from './address-bytes.ts';
 import { attachNothing, attachPorts, MAX_PORTS } from './packet-filter.ts';
 import { echoPacket, readPacket, tcpPacket, udpPacket, type Ends, type Received } from './packets.ts';
+import type { PathTarget } from './path-target.ts';
+import { openShield, type Shield } from './shield.ts';
+import { interfaceOf, sourceFor } from './source-address.ts';
 import { TcpStream } from './tcp-stream.ts';
+import { ETH_P, tunnelWay, type Way } from './way.ts';
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const AF_PACKET = 17;
-const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
-const SOCK_RAW = 3;
 const FLAGS = 0o4000 | 0o2000000;
-const ETH_P = { 4: 0x0800, 6: 0x86dd } as const;
-const IP_IN_IP = { 4: 4, 6: 41 } as const;
-const GRE = 47;
-const DISCARD_PORT = 9;
 const NEIGHBOUR_ASKS_MS = 50;
 const NEIGHBOUR_KEPT_MS = 10_000;
 const MAX_PACKET = 65_536;
 /** One every 4 microseconds (RFC 6528). */
 const SEQUENCES_A_MS = 250;
-
-export interface PathTarget {
-  /** The virtual address and port. */
-  readonly address: string;
-  readonly port: number;
-  readonly bindAddress?: string;
-  readonly bindInterface?: string;
-  readonly via: {
-    /** The real server. */
-    readonly address: string;
-    readonly method: 'route' | 'tunnel';
-    readonly tunnel: { readonly type: 'ipip' | 'gue' | 'gre'; readonly port: number };
-  };
-}
 
 /** A connected datagram socket, as far as checkers use one. */
 export class PathDatagrams extends EventEmitter {
@@ -75,9 +57,6 @@ export class PathDatagrams extends EventEmitter {
 
 interface Lease { readonly port: number; readonly onPacket: (packet: Received) => void }
 interface Tap { readonly fd: number; readonly stop: () => void; readonly leases: Map<number, Lease> }
-interface Shield { readonly port: number; readonly close: () => void }
-/** Sends a packet on its way; `end` lets go of what that needs. */
-interface Way { (packet: Buffer): void; readonly end?: () => void }
 
 export class VipPath {
   /** Free ones, by protocol and family. */
@@ -267,101 +246,4 @@ export class VipPath {
   #unshield(kind: 'tcp' | 'udp', family: 4 | 6, shield: Shield): void {
     this.#shields.get(`${kind} ${family}`)?.push(shield);
   }
-}
-
-/** A bound socket that takes nothing, so that the host is silent about its port. */
-async function openShield(kind: 'tcp' | 'udp', family: 4 | 6): Promise<Shield> {
-  const fd = socket(family === 4 ? AF_INET : AF_INET6, (kind === 'tcp' ? SOCK_STREAM : SOCK_DGRAM) | FLAGS, 0);
-  try {
-    attachNothing(fd);
-    bind(fd, socketAddress(new Uint8Array(family === 4 ? 4 : 16), 0));
-    const port = portOf(fd);
-    if (kind === 'udp') return { port, close: () => closeFd(fd) };
-    const server: Server = createServer();
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ fd }, resolve);
-    });
-    server.unref();
-    return { port, close: () => void server.close() };
-  } catch (error) {
-    closeFd(fd);
-    throw error;
-  }
-}
-
-/** TUN: an outer header to the real server, which the host's IP writes. */
-function tunnelWay({ via, bindAddress }: PathTarget, inner: 4 | 6): Way {
-  const server = bytesOf(via.address);
-  const outer = server.length === 4 ? AF_INET : AF_INET6;
-  const { type, port } = via.tunnel;
-  const fd = type === 'gue' ? socket(outer, SOCK_DGRAM | FLAGS, 0) : socket(outer, SOCK_RAW | FLAGS, type === 'gre' ? GRE : IP_IN_IP[inner]);
-  // NB: an answer for this socket would be one for a real tunnel of the host: it is not read here.
-  attachNothing(fd);
-  if (bindAddress !== undefined && bytesOf(bindAddress).length === server.length) bind(fd, socketAddress(bytesOf(bindAddress), 0));
-  const header = type === 'gue' ? Buffer.from([0, IP_IN_IP[inner], 0, 0]) : type === 'gre' ? Buffer.from([0, 0, ETH_P[inner] >> 8, ETH_P[inner] & 0xff]) : Buffer.alloc(0);
-  const address = socketAddress(server, type === 'gue' ? port : 0);
-  const way = (packet: Buffer): void => void send(fd, Buffer.concat([header, packet]), address);
-  return Object.assign(way, { end: () => closeFd(fd) });
-}
-
-/** Where the answer comes to: the address the host would send from to the real server; of the other family, one that its interface has too. */
-function sourceFor({ address, via }: PathTarget, family: 4 | 6): Uint8Array {
-  const source = sourceTowards(via.address);
-  if ((source.length === 4) === (family === 4)) return source;
-  const netlink = new NetlinkSocket(NETLINK_ROUTE);
-  try {
-    const ifindex = interfaceOf(textOf(source));
-    const own = dumpAddresses(netlink).filter((one) => one.ifindex === ifindex).map(({ prefix }) => prefix.split('/')[0]!);
-    const fitting = own.find((one) => one.includes(':') === (family === 6) && one !== address && !one.startsWith('fe80:'));
-    if (fitting === undefined) throw new Error(`no IPv${family} address on the interface towards ${via.address} for the answer: say bindAddress`);
-    return bytesOf(fitting);
-  } finally {
-    closeFd(netlink.fd);
-  }
-}
-
-/** The address the host would send from. */
-function sourceTowards(address: string): Uint8Array {
-  const bytes = bytesOf(address);
-  const fd = socket(bytes.length === 4 ? AF_INET : AF_INET6, SOCK_DGRAM | FLAGS, 0);
-  try {
-    connect(fd, socketAddress(bytes, DISCARD_PORT));
-    const name = getsockname(fd);
-    return name.slice(bytes.length === 4 ? 4 : 8, bytes.length === 4 ? 8 : 24);
-  } finally {
-    closeFd(fd);
-  }
-}
-
-function interfaceOf(address: string): number {
-  const netlink = new NetlinkSocket(NETLINK_ROUTE);
-  try {
-    const own = dumpAddresses(netlink).find(({ prefix }) => prefix.split('/')[0] === address);
-    if (own === undefined) throw new Error(`${address} is not on this host`);
-    return own.ifindex;
-  } finally {
-    closeFd(netlink.fd);
-  }
-}
-
-function portOf(fd: number): number {
-  const name = getsockname(fd);
-  return (name[2]! << 8) | name[3]!;
-}
-
-function bytesOf(address: string): Uint8Array {
-  const parsed = parseAddress(address);
-  if (parsed === null) throw new Error(`${address} is no address`);
-  return new Uint8Array(parsed.words.buffer, parsed.words.byteOffset, parsed.family === 4 ? 4 : 16);
-}
-
-function textOf(bytes: Uint8Array): string {
-  const words = new Int32Array(4);
-  new Uint8Array(words.buffer).set(bytes);
-  return formatAddress(bytes.length === 4 ? 4 : 6, words[0]!, words[1]!, words[2]!, words[3]!);
-}
-
-function socketAddress(bytes: Uint8Array, port: number): Uint8Array {
-  return bytes.length === 4 ? sockaddrIn(bytes, port) : sockaddrIn6(bytes, port);
 }
