@@ -35,7 +35,7 @@ export interface DirectorOptions {
   /** Empty: all that carry a route. */
   readonly interfaces: readonly string[];
   readonly maxConnections: number;
-  /** Threads of the data plane; null: as many as this machine and its interfaces are good for. */
+  /** Threads of the data plane; null: the default (live-workers.ts). */
   readonly workers: number | null;
   /** Answer ARP and Neighbour Discovery for service addresses that the host does not have. */
   readonly ownVips: boolean;

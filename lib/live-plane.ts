@@ -52,7 +52,7 @@ export interface LivePlaneOptions {
   readonly interfaces: readonly string[];
   readonly maxConnections: number;
   readonly connTabSize: number;
-  /** Threads of the data plane; null: as many as this machine and its interfaces are good for. */
+  /** Threads of the data plane; null: the default (live-workers.ts). */
   readonly workers: number | null;
   readonly ownVips: boolean;
   readonly log: Log;

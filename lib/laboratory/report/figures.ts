@@ -41,8 +41,6 @@ export const FIGURES: readonly Figure[] = [
   figure('scheduler_bytes', 'Memory', 'bytes', 'cost', 'lower', 'What the scheduler itself holds after the run.', ({ cost }) => cost?.schedulerBytes ?? null),
 ];
 
-export const RESPONSE_FIGURES = FIGURES.filter(({ key }) => ['mean_ms', 'p50_ms', 'p95_ms', 'p99_ms', 'p99_9_ms', 'max_ms'].includes(key));
-
 export function figureOf(key: string): Figure {
   const found = FIGURES.find((one) => one.key === key);
   if (found === undefined) throw new Error(`no figure ${key}`);
