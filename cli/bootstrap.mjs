@@ -11,7 +11,6 @@
  *   node cli/bootstrap.mjs --oracle | --bench | --bench-core [ARG...]     likewise: the differential test, the live bench, the core's bench
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { accessSync, chmodSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join, relative } from 'node:path';
@@ -104,7 +103,6 @@ function builtProgram(path, needs = []) {
 
 async function test(filters) {
   await build([], ['test']);
-  provideTapPlugins();
   const wanted = filters.filter((filter) => !filter.startsWith('-'));
   const files = filesBelow(join(ROOT, 'dist/test'), '.test.js').map((file) => relative(ROOT, file))
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part.replace(/\.ts$/, '.js')))).sort();
@@ -220,24 +218,9 @@ async function bundle() {
 
 // --- tests
 
-/** tap builds its test class from the plugin list in .taprc; a run that finds it unbuilt rebuilds it and fails spuriously. */
-function provideTapPlugins() {
-  const stamp = join(ROOT, 'node_modules/.tsipvs-tap-plugins');
-  const digest = createHash('sha256').update(readFileSync(join(ROOT, '.taprc'))).digest('hex');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [tapProgram(), 'build'], { cwd: ROOT, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`tap build failed\n${stdout}${stderr}`);
-  writeFileSync(stamp, digest);
-}
-
-function tapProgram() {
-  const tap = join(ROOT, 'node_modules/tap/package.json');
-  return join(dirname(tap), JSON.parse(readFileSync(tap, 'utf8')).bin.tap);
-}
-
 /** Run the files; print one line a passing file, everything of a failing one, and each skipped test with its reason. */
 async function runTap(files) {
-  const child = spawn(process.execPath, [tapProgram(), 'run', '--reporter=tap', '--node-arg=--import=./test/support/plain-children.mjs', ...files], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [join(ROOT, 'dist/test/support/run-files.js'), ...files], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
   const exit = new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
   let passed = 0;
   let failed = 0;
