@@ -78,7 +78,7 @@ async function fetchPage(options: GenhashOptions): Promise<Buffer | string> {
 
 async function connecting({ server, port, ssl, sni, virtualHost, fwmark }: GenhashOptions): Promise<Duplex> {
   // What sets marks needs the native shim; nothing else here does.
-  const plain: Duplex = fwmark === 0 ? connect(port, server) : (await import('../lib/health/probe-sockets.ts')).hostSockets.tcp({ address: server, port, fwmark });
+  const plain: Duplex = fwmark === 0 ? connect(port, server) : (await import('../lib/health/probe-sockets.ts')).connecting({ address: server, port, fwmark });
   if (!ssl) return plain;
   const secure = connectTls({ socket: plain, rejectUnauthorized: false, minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0', ...(sni && virtualHost !== null ? { servername: virtualHost } : {}) });
   plain.on('error', (error) => secure.destroy(error));

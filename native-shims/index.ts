@@ -30,6 +30,13 @@ export class SystemCallError extends Error {
 export const POLLIN = 1;
 export const POLLOUT = 4;
 export const POLLERR = 8;
+export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
+export const EPOLLERR = 8;
+export const EPOLLHUP = 0x10;
+export const EPOLLRDHUP = 0x2000;
+/** Told of when it happens, not for as long as it lasts. */
+export const EPOLLET = 0x8000_0000 | 0;
 export const EAGAIN = constants.errno.EAGAIN;
 export const ENOBUFS = constants.errno.ENOBUFS;
 export const EINTR = constants.errno.EINTR;
@@ -91,14 +98,14 @@ export function epollAdd(epollFd: number, fd: number): void {
   check('epoll_ctl', native().epollAdd(descriptor(epollFd), descriptor(fd)));
 }
 
-/** Wait for `fd` to become writable, or to fail, once: epollTake() names it then. */
-export function epollAddOnce(epollFd: number, fd: number): void {
-  check('epoll_ctl', native().epollAddOnce(descriptor(epollFd), descriptor(fd)));
+/** Tell of `fd` under `number` (32 bits) each time one of `events` (EPOLL*) happens to it; errors and hang-ups are told of in any case. */
+export function epollWatch(epollFd: number, fd: number, events: number, number: number): void {
+  check('epoll_ctl', native().epollWatch(descriptor(epollFd), descriptor(fd), events, number));
 }
 
-/** The descriptors that are ready now, up to 64 of them, into `fds`: how many, or -errno. */
-export function epollTake(epollFd: number, fds: Int32Array): number {
-  return native().epollTake(descriptor(epollFd), fds);
+/** What happened, up to 64 pairs of (number, events), into `pairs`: how many, or -errno. Does not wait. */
+export function epollTake(epollFd: number, pairs: Int32Array): number {
+  return native().epollTake(descriptor(epollFd), pairs);
 }
 
 /** The descriptors of one poll call, laid out once as struct pollfd and used again and again. */
@@ -133,6 +140,15 @@ export function poll(fds: readonly number[], timeoutMs: number, events = POLLIN)
   const set = new PollSet(fds, events);
   set.wait(timeoutMs);
   return fds.map((_fd, i) => set.ready(i));
+}
+
+const oneFd = new Int32Array(2);
+
+/** poll(2) of one descriptor, without waiting: the returned events. */
+export function pollNow(fd: number, events = POLLIN): number {
+  oneFd[0] = descriptor(fd);
+  oneFd[1] = events;
+  return native().poll(oneFd, 1, 0) > 0 ? (oneFd[1]! >> 16) & 0xffff : 0;
 }
 
 /**
@@ -197,6 +213,7 @@ export function receive(fd: number, bytes: Uint8Array, address: Uint8Array | nul
 
 export const MSG_DONTWAIT = 0x40;
 export const MSG_TRUNC = 0x20;
+export const MSG_ERRQUEUE = 0x2000;
 
 /* ---- many frames at once ---- */
 

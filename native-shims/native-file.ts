@@ -18,8 +18,8 @@ export interface NativeModule {
   poll(fds: Int32Array, count: number, timeoutMs: number): number;
   epollCreate(): number;
   epollAdd(epollFd: number, fd: number): number;
-  epollAddOnce(epollFd: number, fd: number): number;
-  epollTake(epollFd: number, fds: Int32Array): number;
+  epollWatch(epollFd: number, fd: number, events: number, number: number): number;
+  epollTake(epollFd: number, pairs: Int32Array): number;
   eventfd(): number;
   eventfdSignal(fd: number): number;
   eventfdClear(fd: number): number;

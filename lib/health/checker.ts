@@ -3,8 +3,7 @@
  * what follows from it: that is monitor.ts, written once for all of them. A checker never waits for anything but its own target,
  * reads a bounded number of bytes, and lets go of everything it holds when `signal` aborts (the deadline, or nobody wants to know).
  */
-import type { EventEmitter } from 'node:events';
-import type { Duplex } from 'node:stream';
+import type { ByteStream, Datagrams } from '../device/byte-stream.ts';
 import type { Tunnel } from '../model/destination.ts';
 import type { CheckKind } from '../model/health-check.ts';
 import type { Family } from '../model/protocol.ts';
@@ -32,23 +31,14 @@ export interface ProbeOutcome {
   readonly weightAdd?: number;
 }
 
-/** A net.Socket, or what is like one: emits 'connect' once. */
-export type ConnectingSocket = Duplex;
+export interface TlsOptions { readonly servername: string | null; readonly verify: boolean }
 
-/** What of a datagram socket is used. */
-export interface ConnectingDatagrams extends EventEmitter {
-  send(payload: Uint8Array, done: (error: Error | null) => void): void;
-  close(): void;
-}
-
-/** How checkers reach the network; tests and marked sockets bring their own. */
+/** How checkers reach the network. Errors come through the listeners. */
 export interface ProbeSockets {
-  /** A connecting socket. */
-  tcp(target: ProbeTarget): ConnectingSocket;
-  /** Connect and let go, where that can be had for less than a socket of Node's; null where it cannot. Rejects with the system's error code. */
-  reach?(target: ProbeTarget, signal: StopSignal): Promise<void> | null;
-  /** A socket that is being connected, so that ICMP errors come back as its errors. */
-  udp(target: ProbeTarget): ConnectingDatagrams;
+  stream(target: ProbeTarget): ByteStream;
+  secureStream(target: ProbeTarget, tls: TlsOptions): ByteStream;
+  /** Connected, so that ICMP errors come back. */
+  datagrams(target: ProbeTarget): Datagrams;
   /** Resolves when an echo reply came; rejects with what came instead. Must end when the signal aborts. */
   ping(target: ProbeTarget, family: Family, signal: StopSignal): Promise<void>;
 }

@@ -9,35 +9,27 @@ export interface DatagramOptions {
 }
 
 const WORDS: Readonly<Record<string, string>> = { ECONNREFUSED: 'port unreachable', EHOSTUNREACH: 'host unreachable', ENETUNREACH: 'network unreachable', EADDRNOTAVAIL: 'the address to bind to is not on this host' };
+const NOTHING = Buffer.alloc(0);
 
-export function datagramExchange(target: ProbeTarget, { signal, sockets }: ProbeContext, payload: Uint8Array, options: DatagramOptions = {}): Promise<Buffer> {
+export function datagramExchange(target: ProbeTarget, { signal, sockets }: ProbeContext, payload: Uint8Array, { isAnswer, silenceIsFine = false }: DatagramOptions = {}): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const socket = sockets.udp(target);
+    const datagrams = sockets.datagrams(target);
     const end = (error: ProbeFailure | null, answer: Buffer): void => {
       signal.removeEventListener('abort', silence);
-      socket.removeAllListeners('message');
-      try {
-        socket.close();
-      } catch {
-        // It never opened.
-      }
+      datagrams.close();
       if (error === null) resolve(answer);
       else reject(error);
     };
-    const silence = (): void => end(options.silenceIsFine === true ? null : new ProbeFailure('no answer in time'), Buffer.alloc(0));
-    const failedWith = (error: NodeJS.ErrnoException | null): void => {
-      if (error !== null) end(new ProbeFailure(WORDS[error.code ?? ''] ?? error.message), Buffer.alloc(0));
-    };
-    let ended = false;
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (!ended) failedWith(error);
-      ended = true;
+    const silence = (): void => end(silenceIsFine ? null : new ProbeFailure('no answer in time'), NOTHING);
+    signal.addEventListener('abort', silence, { once: true });
+    if (signal.aborted) return silence();
+    datagrams.open({
+      opened: () => datagrams.send(payload),
+      received(bytes) {
+        const datagram = Buffer.from(bytes);
+        if (isAnswer === undefined || isAnswer(datagram)) end(null, datagram);
+      },
+      failed: (error: NodeJS.ErrnoException) => end(new ProbeFailure(WORDS[error.code ?? ''] ?? error.message), NOTHING),
     });
-    socket.on('message', (datagram) => {
-      if (options.isAnswer === undefined || options.isAnswer(datagram)) end(null, datagram);
-    });
-    socket.once('connect', () => socket.send(payload, (error) => failedWith(error)));
-    if (signal.aborted) silence();
-    else signal.addEventListener('abort', silence, { once: true });
   });
 }

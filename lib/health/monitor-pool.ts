@@ -2,9 +2,12 @@
  * All monitors of the process on one timer wheel and one timer. Identical checks of one target are probed once, whoever asks; a target gets
  * (address and port) no more than a few probes at a time, further ones wait in its own queue; nothing a target does keeps another one's probe
  * from starting.
+ *
+ * Probes start in groups: a probe may wait a sixty-fourth of its interval for others. At 400 probes a second a process that does them one by one finds
+ * nothing of what it needs in the processor's caches any more; in groups each costs a third less.
  */
 import type { HealthCheck } from '../model/health-check.ts';
-import { TimerWheel } from '../structures/timer-wheel.ts';
+import { TICK_MS, TimerWheel } from '../structures/timer-wheel.ts';
 import type { ProbeOutcome, ProbeTarget } from './checker.ts';
 import type { HealthClock } from './clock.ts';
 import { stepsOf } from './index.ts';
@@ -13,8 +16,11 @@ import { Monitor, type Inherited, type MonitorChange, type MonitorOptions } from
 
 export const MAX_MONITORS = 65_536;
 const MAX_PROBES_A_TARGET = 8;
-/** Timer callbacks start this many probes before they let others run. */
-const STARTS_A_TURN = 256;
+/** Timer callbacks start this many probes before they let others run: about a millisecond, by which an answer may be noticed late. */
+const STARTS_A_TURN = 16;
+/** How long a probe may wait for others: this part of its delay, and no longer than that. */
+const GROUP_PART = 1 / 64;
+const LONGEST_GROUP_MS = 128;
 
 /** Checkers of keepalived that walk their urls, also when it is only one. */
 const URL_WALKERS = ['HTTP_GET', 'SSL_GET'];
@@ -42,8 +48,12 @@ interface Entry {
   readonly slot: number;
   readonly check: HealthCheck;
   readonly target: ProbeTarget;
+  /** placeOf(target). */
+  readonly place: string;
   readonly monitor: Monitor;
   readonly listeners: Set<(change: MonitorChange) => void>;
+  /** When its next probe starts: when it is due, and some of its group are. */
+  startMs: number;
   probe: Stop | null;
 }
 
@@ -96,7 +106,7 @@ export class MonitorPool {
     const slot = this.#free.pop() ?? this.#slots.length;
     if (slot >= MAX_MONITORS) throw new RangeError(`more than ${MAX_MONITORS} health checks`);
     const monitor = new Monitor(monitorOptions(check), this.#options.clock.nowMs(), this.#options.random(), inherited);
-    const entry: Entry = { key, slot, check, target, monitor, listeners: new Set(), probe: null };
+    const entry: Entry = { key, slot, check, target, place: placeOf(target), monitor, listeners: new Set(), startMs: 0, probe: null };
     this.#slots[slot] = entry;
     this.#byKey.set(key, entry);
     this.#arm(entry);
@@ -110,16 +120,16 @@ export class MonitorPool {
     this.#free.push(entry.slot);
     entry.probe?.abort();
     entry.listeners.clear();
-    const target = this.#targets.get(placeOf(entry.target));
+    const target = this.#targets.get(entry.place);
     if (target !== undefined) target.waiting = target.waiting.filter((one) => one !== entry);
   }
 
   #arm(entry: Entry): void {
-    this.#wheel.arm(entry.slot, entry.monitor.dueMs);
-    const waitMs = Math.max(0, this.#wheel.idleMs(this.#options.clock.nowMs()));
-    const atMs = this.#options.clock.nowMs() + waitMs;
-    if (atMs >= this.#timerMs) return;
-    this.#setTimer(waitMs);
+    const nowMs = this.#options.clock.nowMs();
+    entry.startMs = groupedMs(entry.monitor.dueMs, nowMs);
+    this.#wheel.arm(entry.slot, entry.startMs);
+    const waitMs = Math.max(0, this.#wheel.idleMs(nowMs));
+    if (nowMs + waitMs < this.#timerMs) this.#setTimer(waitMs);
   }
 
   #setTimer(waitMs: number): void {
@@ -134,7 +144,7 @@ export class MonitorPool {
     const due: Entry[] = [];
     const finished = this.#wheel.advance(this.#options.clock.nowMs(), STARTS_A_TURN, (slot, time) => {
       const entry = this.#slots[slot];
-      if (entry !== undefined && entry.monitor.dueMs > this.#options.clock.nowMs()) return entry.monitor.dueMs - (time[0] as number);
+      if (entry !== undefined && entry.startMs > this.#options.clock.nowMs()) return entry.startMs - (time[0] as number);
       if (entry !== undefined) due.push(entry);
       return 0;
     });
@@ -144,9 +154,9 @@ export class MonitorPool {
   }
 
   #start(entry: Entry): void {
-    const place = placeOf(entry.target);
-    const target = this.#targets.get(place) ?? { running: 0, waiting: [] };
-    this.#targets.set(place, target);
+    const { place } = entry;
+    let target = this.#targets.get(place);
+    if (target === undefined) this.#targets.set(place, (target = { running: 0, waiting: [] }));
     if (target.running >= MAX_PROBES_A_TARGET) target.waiting.push(entry);
     else {
       target.running++;
@@ -170,7 +180,7 @@ export class MonitorPool {
     entry.probe = null;
     const next = target.waiting.shift();
     if (next !== undefined) void this.#probe(next, target);
-    else if (--target.running === 0) this.#targets.delete(placeOf(entry.target));
+    else if (--target.running === 0) this.#targets.delete(entry.place);
     // Nobody listens any more, or somebody else has the slot by now.
     if (this.#slots[entry.slot] !== entry) return;
     if (outcome.ok) this.#passed++;
@@ -180,6 +190,13 @@ export class MonitorPool {
     this.#arm(entry);
     if (change !== null) for (const listener of [...entry.listeners]) listener(change);
   }
+}
+
+/** When to start what is due then: where the hand of the group's clock next stands. */
+function groupedMs(dueMs: number, nowMs: number): number {
+  let groupMs = TICK_MS;
+  while (groupMs < LONGEST_GROUP_MS && 2 * groupMs <= (dueMs - nowMs) * GROUP_PART) groupMs *= 2;
+  return groupMs === TICK_MS ? dueMs : Math.ceil(dueMs / groupMs) * groupMs;
 }
 
 /** A real server that is probed through its virtual address is a place of its own. */

@@ -45,7 +45,7 @@ export class Monitor {
   #failed = 0;
   #weight: number | null = null;
   #weightAdd = 0;
-  #results: ProbeResult[] = [];
+  readonly #results: ProbeResult[] = [];
 
   /** `random` in [0, 1): where in the warm-up the first probe falls. */
   constructor(options: MonitorOptions, nowMs: number, random: number, inherited: Inherited | null = null) {
@@ -64,7 +64,7 @@ export class Monitor {
   get successes(): number { return this.#successes; }
   get passed(): number { return this.#passed; }
   get failed(): number { return this.#failed; }
-  get results(): readonly ProbeResult[] { return this.#results; }
+  get results(): ProbeResult[] { return [...this.#results]; }
 
   get successesNeeded(): number {
     const { rise, reentrySec, intervalSec, steps, walksSteps } = this.options;
@@ -137,6 +137,7 @@ export class Monitor {
   }
 
   #keep(result: ProbeResult): void {
-    this.#results = [...this.#results.slice(1 - KEPT_RESULTS), result];
+    if (this.#results.length >= KEPT_RESULTS) this.#results.shift();
+    this.#results.push(result);
   }
 }

@@ -1,14 +1,11 @@
 /**
  * One TCP (or TLS) conversation of a probe, with the safety belts in one place: everything that goes wrong is a ProbeFailure with
- * words for it, no more than a given number of bytes is ever held, the socket stops reading as soon as enough is there (a flood
- * costs one buffer), and an abort destroys it.
+ * words for it, nothing is read that was not asked for (a flood costs one buffer), no more than a given number of bytes is ever held,
+ * and an abort closes it.
  */
-import type { Duplex } from 'node:stream';
-import { connect as connectTls } from 'node:tls';
-import { ProbeFailure, type ProbeContext, type ProbeTarget } from './checker.ts';
+import type { ByteStream, StreamListener } from '../device/byte-stream.ts';
+import { ProbeFailure, type ProbeContext, type ProbeTarget, type TlsOptions } from './checker.ts';
 import type { StopSignal } from './stop-signal.ts';
-
-export interface TlsOptions { readonly servername: string | null; readonly verify: boolean }
 
 /** System error code -> words. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -16,141 +13,101 @@ const WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'connection timed out', EADDRNOTAVAIL: 'the address to bind to is not on this host', EMFILE: 'out of file descriptors', EADDRINUSE: 'the port to bind to is in use',
 };
 
-const NO_CONNECTION = 'no connection in time';
+const NOTHING = Buffer.alloc(0);
 
-export class ProbeConnection {
-  readonly #socket: Duplex;
+export class ProbeConnection implements StreamListener {
+  readonly #stream: ByteStream;
   readonly #signal: StopSignal;
-  readonly #chunks: Buffer[] = [];
-  #bytes = 0;
+  /** What was received and not discarded; room for more behind it. */
+  #memory: Buffer = NOTHING;
+  #length = 0;
+  #isOpen = false;
   #ended = false;
-  #connected = false;
   #failure: ProbeFailure | null = null;
   #wake: (() => void) | null = null;
-  readonly #onAbort = (): void => this.#fail(new ProbeFailure(this.#connected ? 'connected, but no complete answer in time' : NO_CONNECTION));
+  readonly #onAbort = (): void => this.#fail(new ProbeFailure(this.#stream.reached ? 'connected, but no complete answer in time' : 'no connection in time'));
 
-  private constructor(socket: Duplex, signal: StopSignal) {
-    this.#socket = socket;
+  private constructor(stream: ByteStream, signal: StopSignal) {
+    this.#stream = stream;
     this.#signal = signal;
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(new ProbeFailure(WORDS[error.code ?? ''] ?? error.message)));
-    socket.on('end', () => this.#end());
-    socket.on('close', () => this.#end());
+    signal.addEventListener('abort', this.#onAbort, { once: true });
     if (signal.aborted) this.#onAbort();
-    else signal.addEventListener('abort', this.#onAbort, { once: true });
+    else stream.open(this);
   }
 
   /** Resolves when connected (and, with TLS, when the handshake is done). Close it in any case. */
   static async open(target: ProbeTarget, { signal, sockets }: ProbeContext, tls?: TlsOptions): Promise<ProbeConnection> {
-    const plain = sockets.tcp(target);
-    const connection = new ProbeConnection(tls === undefined ? plain : secured(plain, tls), signal);
-    const socket = connection.#socket;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        connection.#wake = () => {
-          if (connection.#failure !== null) reject(connection.#failure);
-          else if (connection.#ended) reject(new ProbeFailure('connection closed'));
-        };
-        plain.once('connect', () => {
-          connection.#connected = true;
-          if (tls === undefined) resolve();
-        });
-        if (tls !== undefined) {
-          plain.on('error', (error: NodeJS.ErrnoException) => connection.#fail(new ProbeFailure(WORDS[error.code ?? ''] ?? error.message)));
-          socket.once('secureConnect', resolve);
-        }
-        connection.#wake();
-      });
-    } catch (error) {
-      connection.close();
-      plain.destroy();
-      throw error;
-    }
-    connection.#wake = null;
-    return connection;
-  }
-
-  /** Whether somebody accepts connections there, and nothing more. */
-  static async reach(target: ProbeTarget, context: ProbeContext): Promise<void> {
-    const reached = context.sockets.reach?.(target, context.signal) ?? null;
-    if (reached === null) {
-      (await ProbeConnection.open(target, context)).close();
-      return;
-    }
-    try {
-      await reached;
-    } catch (error) {
-      if (context.signal.aborted) throw new ProbeFailure(NO_CONNECTION);
-      const { code, message } = error as NodeJS.ErrnoException;
-      throw new ProbeFailure(WORDS[code ?? ''] ?? message);
-    }
+    const connection = new ProbeConnection(tls === undefined ? sockets.stream(target) : sockets.secureStream(target, tls), signal);
+    while (!connection.#isOpen && !connection.#isOver) await connection.#change();
+    if (connection.#isOpen) return connection;
+    connection.close();
+    throw connection.#failure ?? new ProbeFailure('connection closed');
   }
 
   write(data: string | Uint8Array): void {
-    if (!this.#socket.destroyed) this.#socket.write(data);
+    this.#stream.write(typeof data === 'string' ? Buffer.from(data) : data);
   }
 
   /** Reads until `enough` of what was received so far, the end of the stream, or `limit` bytes; what was read. */
   async read(enough: (received: Buffer) => boolean, limit: number): Promise<Buffer> {
-    const socket = this.#socket;
-    const onData = (chunk: Buffer): void => {
-      this.#chunks.push(chunk);
-      this.#bytes += chunk.length;
-      // A flood must not be read any faster than it is looked at.
-      socket.pause();
-      this.#wake?.();
-    };
-    socket.on('data', onData);
-    try {
-      for (;;) {
-        if (this.#failure !== null) throw this.#failure;
-        const received = this.#received();
-        if (received.length >= limit) return received.subarray(0, limit);
-        if (received.length > 0 && enough(received)) return received;
-        if (this.#ended) return received;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-          socket.resume();
-        });
-        this.#wake = null;
-      }
-    } finally {
-      socket.off('data', onData);
-      socket.pause();
+    for (;;) {
+      if (this.#failure !== null) throw this.#failure;
+      const received = this.#memory.subarray(0, Math.min(this.#length, limit));
+      if (received.length >= limit || this.#ended || (received.length > 0 && enough(received))) return received;
+      this.#stream.want();
+      await this.#change();
     }
   }
 
   /** Forget what was read so far: the next answer begins. */
   discard(): void {
-    this.#chunks.length = 0;
-    this.#bytes = 0;
+    this.#memory = NOTHING;
+    this.#length = 0;
   }
 
   close(): void {
     this.#signal.removeEventListener('abort', this.#onAbort);
-    this.#socket.destroy();
+    this.#stream.close();
   }
 
-  #received(): Buffer {
-    if (this.#chunks.length > 1) this.#chunks.splice(0, this.#chunks.length, Buffer.concat(this.#chunks, this.#bytes));
-    return this.#chunks[0] ?? Buffer.alloc(0);
+  opened(): void {
+    this.#isOpen = true;
+    this.#wake?.();
+  }
+
+  received(bytes: Uint8Array): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#memory.length) {
+      const memory = Buffer.allocUnsafe(this.#length === 0 ? length : Math.max(length, 2 * this.#memory.length));
+      this.#memory.copy(memory, 0, 0, this.#length);
+      this.#memory = memory;
+    }
+    this.#memory.set(bytes, this.#length);
+    this.#length = length;
+    this.#wake?.();
+  }
+
+  ended(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  failed(error: NodeJS.ErrnoException): void {
+    this.#fail(new ProbeFailure(WORDS[error.code ?? ''] ?? error.message));
+  }
+
+  get #isOver(): boolean {
+    return this.#failure !== null || this.#ended;
+  }
+
+  /** NB: what is asked of the stream may be there within the call, before anybody waits for it. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => (this.#wake = resolve));
   }
 
   #fail(failure: ProbeFailure): void {
     this.#failure ??= failure;
-    this.#socket.destroy();
+    this.#stream.close();
     this.#wake?.();
   }
-
-  #end(): void {
-    this.#ended = true;
-    this.#wake?.();
-  }
-}
-
-function secured(socket: Duplex, { servername, verify }: TlsOptions): Duplex {
-  return connectTls({
-    socket, rejectUnauthorized: verify, ...(servername === null ? {} : { servername }),
-    // Old real servers are to be checked, not to be judged, unless asked for.
-    ...(verify ? {} : { minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' }),
-  });
 }

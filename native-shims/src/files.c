@@ -56,20 +56,23 @@ static napi_value epollAdd(napi_env env, napi_callback_info info) { /* (epoll fd
   return result(env, epoll_ctl(int_at(&a, 0), EPOLL_CTL_ADD, int_at(&a, 1), &event));
 }
 
-static napi_value epollAddOnce(napi_env env, napi_callback_info info) { /* (epoll fd, fd): writable or failed, told of once */
+static napi_value epollWatch(napi_env env, napi_callback_info info) { /* (epoll fd, fd, events, number that epollTake names it by) */
   arguments a = arguments_of(env, info);
-  struct epoll_event event = { .events = EPOLLOUT | EPOLLONESHOT, .data.fd = int_at(&a, 1) };
+  struct epoll_event event = { .events = (uint32_t)int_at(&a, 2), .data.u64 = (uint32_t)int_at(&a, 3) };
   return result(env, epoll_ctl(int_at(&a, 0), EPOLL_CTL_ADD, int_at(&a, 1), &event));
 }
 
-static napi_value epollTake(napi_env env, napi_callback_info info) { /* (epoll fd, int32[] of descriptors) -> how many are ready now */
+static napi_value epollTake(napi_env env, napi_callback_info info) { /* (epoll fd, int32[] of number, events pairs) -> how many are ready now */
   arguments a = arguments_of(env, info);
   struct epoll_event events[64];
   size_t bytes;
-  int32_t *fds = bytes_at(&a, 1, &bytes);
-  int most = bytes / sizeof *fds < 64 ? (int)(bytes / sizeof *fds) : 64;
-  int count = epoll_wait(int_at(&a, 0), events, most, 0);
-  for (int i = 0; i < count; i++) fds[i] = events[i].data.fd;
+  int32_t *pairs = bytes_at(&a, 1, &bytes);
+  size_t most = bytes / (2 * sizeof *pairs);
+  int count = epoll_wait(int_at(&a, 0), events, most < 64 ? (int)most : 64, 0);
+  for (int i = 0; i < count; i++) {
+    pairs[2 * i] = (int32_t)events[i].data.u64;
+    pairs[2 * i + 1] = (int32_t)events[i].events;
+  }
   return result(env, count);
 }
 
@@ -100,7 +103,7 @@ void define_files(napi_env env, napi_value exports) {
   define(env, exports, "poll", poll_);
   define(env, exports, "epollCreate", epollCreate);
   define(env, exports, "epollAdd", epollAdd);
-  define(env, exports, "epollAddOnce", epollAddOnce);
+  define(env, exports, "epollWatch", epollWatch);
   define(env, exports, "epollTake", epollTake);
   define(env, exports, "eventfd", eventfd_);
   define(env, exports, "eventfdSignal", eventfdSignal);

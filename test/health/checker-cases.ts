@@ -57,12 +57,12 @@ export function healthCheck(check: HealthCheck['check'], timeoutSec = TIMING.tim
 }
 
 /** `passesOn`: behaviours that this checker rightly accepts; `eitherOn`: those where it is a matter of who is faster. */
-export function hostileCases(t: Test, check: HealthCheck['check'], passesOn: readonly string[], eitherOn: readonly string[] = []): void {
+export function hostileCases(t: Test, check: HealthCheck['check'], passesOn: readonly string[], eitherOn: readonly string[] = [], sockets = hostSockets): void {
   for (const [name, behave] of Object.entries(HOSTILE)) {
     t.test(`${check.kind}: a target that ${name} is ${passesOn.includes(name) ? 'accepted' : 'a failure with a reason'}`, async (t) => {
       const target = new TcpTarget(behave);
       const port = await target.listen();
-      const outcome = await runProbe(healthCheck(check), { address: '127.0.0.1', port }, 0, hostSockets);
+      const outcome = await runProbe(healthCheck(check), { address: '127.0.0.1', port }, 0, sockets);
       if (!eitherOn.includes(name)) t.equal(outcome.ok, passesOn.includes(name), outcome.error);
       t.equal(outcome.error === '', outcome.ok);
       target.close();
@@ -72,6 +72,6 @@ export function hostileCases(t: Test, check: HealthCheck['check'], passesOn: rea
     const target = new TcpTarget(() => {});
     const port = await target.listen();
     target.close();
-    t.match(await runProbe(healthCheck(check), { address: '127.0.0.1', port }, 0, hostSockets), { ok: false, error: 'connection refused' });
+    t.match(await runProbe(healthCheck(check), { address: '127.0.0.1', port }, 0, sockets), { ok: false, error: 'connection refused' });
   });
 }

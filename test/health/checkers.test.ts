@@ -10,7 +10,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import type { CheckKind } from '../../lib/model/health-check.ts';
 import { CHECKERS, runProbe } from '../../lib/health/index.ts';
 import type { ProbeOutcome } from '../../lib/health/checker.ts';
-import { hostSockets } from '../../lib/health/probe-sockets.ts';
+import { hostSockets, nodeSockets } from '../../lib/health/probe-sockets.ts';
 import { Stop } from '../../lib/health/stop-signal.ts';
 import { healthCheck, hostileCases, TcpTarget } from './checker-cases.ts';
 
@@ -28,6 +28,11 @@ hostileCases(t, SMTP, []);
 hostileCases(t, SEND, []);
 hostileCases(t, { ...SEND, match: 'regex', expect: '^PO[[:upper:]]G' }, []);
 hostileCases(t, { kind: 'login', service: 'pop', login: 'user', password: 'secret', request: '', receive: '', database: '' }, []);
+
+// Where the native part is missing, Node's own sockets do it.
+hostileCases(t, { kind: 'tcp' }, ['hangs', 'closes', 'floods', 'drips', 'garbage'], ['resets'], nodeSockets);
+hostileCases(t, { ...HTTP, urls: [{ path: '/', digest: DIGEST }] }, [], [], nodeSockets);
+hostileCases(t, SMTP, [], [], nodeSockets);
 
 /** Probe a TCP target that answers each request by this function. */
 async function answered(check: CheckKind, answer: (request: string) => string, options: { greeting?: string; end?: boolean; step?: number } = {}): Promise<{ outcome: ProbeOutcome; heard: string }> {

@@ -3,6 +3,6 @@ import { PASSED, type Checker } from '../checker.ts';
 import { ProbeConnection } from '../probe-connection.ts';
 
 export const checkTcp: Checker<'tcp'> = async (_check, target, context) => {
-  await ProbeConnection.reach(target, context);
+  (await ProbeConnection.open(target, context)).close();
   return PASSED;
 };
