@@ -3,9 +3,11 @@
  * checked before packets are touched (rules file, socket, metrics address); requests that come early wait until the first rules are
  * applied; and whatever was taken is given back on any failure.
  */
-import { readConfigurationFile } from './configuration-file.ts';
+import { resolve } from 'node:path';
+import { readConfigurationFile, refuseForeignPrograms } from './configuration-file.ts';
 import type { ApiMethod } from './control/api/message.ts';
 import { ApiServer, type ApiHandlers } from './control/api/server.ts';
+import type { ConfigurationSource, ConfigureRequest } from './control/health-api.ts';
 import type { Log } from './control/log.ts';
 import { reconcile } from './control/reconcile.ts';
 import { Director, type DirectorOptions } from './director.ts';
@@ -28,7 +30,7 @@ export interface DaemonOptions extends DirectorOptions {
 
 const METHODS: Readonly<Record<ApiMethod, true>> = {
   info: true, apply: true, list: true, connections: true, timeouts: true, daemons: true, sysctls: true, marks: true, stats: true, explain: true, trace: true, health: true,
-  events: true, administer: true, shadow: true, record: true, endRecording: true,
+  events: true, administer: true, configure: true, shadow: true, record: true, endRecording: true,
 };
 
 export class Daemon {
@@ -40,6 +42,8 @@ export class Daemon {
   #metricsPort = 0;
   /** Warnings of the configuration that runs, without their lines, which move. */
   #mistakes: readonly string[] = [];
+  /** Where that came from: --config, or the last one applied. */
+  #source: ConfigurationSource | null;
   #open!: (director: Director) => void;
   /** What early requests wait for. */
   readonly #ready = new Promise<Director>((resolve) => (this.#open = resolve));
@@ -48,6 +52,7 @@ export class Daemon {
   private constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#source = options.config === null ? null : { files: [options.config] };
     this.#server = new ApiServer(this.#waitingHandlers());
   }
 
@@ -78,8 +83,10 @@ export class Daemon {
 
   /** Read the rules or the configuration again and apply what differs. A file that is wrong changes nothing. */
   reload(): Promise<void> {
-    this.#reloading = this.#reloading.then(() => this.#reload()).catch((error: Error) => this.#log.error(`${this.#options.config === null ? 'rules' : 'configuration'} not read again: ${error.message}`));
-    return this.#reloading;
+    return this.#inTurn(() => this.#reload()).catch((error: Error) => {
+      this.#log.error(`${this.#source === null ? 'rules' : 'configuration'} not read again: ${error.message}`);
+      this.#director?.health.refused(this.#source?.files.join(', ') ?? this.#options.rules ?? '', error.message);
+    });
   }
 
   /** Save if asked to, give everything back. */
@@ -93,16 +100,17 @@ export class Daemon {
   }
 
   async #start(): Promise<void> {
-    const { rules, config, metrics, socket, socketGroup, log } = this.#options;
+    const { rules, metrics, socket, socketGroup, log } = this.#options;
     if (rules !== null) await this.#readRules(rules, null);
-    const configuration = config === null ? null : await readConfigurationFile(config, log);
+    const source = this.#source;
+    const configuration = source === null ? null : await readConfigurationFile(source, log);
     await this.#server.listen(socket, { group: socketGroup ?? undefined });
     if (metrics !== null) await this.#serveMetrics(metrics);
     const director = await Director.start(this.#options);
     this.#director = director;
     if (rules !== null) await applyAll(director, (await this.#readRules(rules, director.network)).commands);
     if (configuration !== null) {
-      await director.health.use(configuration, config!);
+      await director.health.use(configuration, nameOf(source!));
       this.#mistakes = warningsOf(configuration);
     }
     this.#open(director);
@@ -116,10 +124,10 @@ export class Daemon {
   }
 
   async #reload(): Promise<void> {
-    const { rules, config } = this.#options;
+    const { rules } = this.#options;
     const director = await this.#ready;
-    if (config !== null) {
-      await this.#reloadConfiguration(director, config);
+    if (this.#source !== null) {
+      await this.#reloadConfiguration(director, this.#source);
       return;
     }
     if (rules === null) {
@@ -133,16 +141,40 @@ export class Daemon {
   }
 
   /** A file that lost services and gained mistakes was broken by an edit: what runs is better. */
-  async #reloadConfiguration(director: Director, path: string): Promise<void> {
-    const configuration = await readConfigurationFile(path, this.#log);
+  async #reloadConfiguration(director: Director, source: ConfigurationSource): Promise<void> {
+    const configuration = await readConfigurationFile(source, this.#log);
+    this.#refuseLoss(director, configuration, source);
+    await director.health.use(configuration, nameOf(source));
+    this.#mistakes = warningsOf(configuration);
+  }
+
+  #refuseLoss(director: Director, configuration: DesiredConfiguration, source: ConfigurationSource): void {
     const lost = director.health.missingFrom(configuration);
-    const mistakes = warningsOf(configuration);
-    const [fresh] = mistakes.filter((mistake) => !this.#mistakes.includes(mistake));
+    const [fresh] = warningsOf(configuration).filter((mistake) => !this.#mistakes.includes(mistake));
     if (lost.length > 0 && (fresh !== undefined || configuration.services.length === 0)) {
-      throw new LvsError('BadRequest', `${path} has ${fresh === undefined ? 'no services' : `a new mistake (${fresh})`} and would remove ${lost.join(', ')}: what runs is kept; start again if that is meant`);
+      throw new LvsError('BadRequest', `${nameOf(source)} has ${fresh === undefined ? 'no services' : `a new mistake (${fresh})`} and would remove ${lost.join(', ')}: what runs is kept; start again if that is meant`);
     }
-    await director.health.use(configuration, path);
-    this.#mistakes = mistakes;
+  }
+
+  /** Another configuration, or the same one changed, named by somebody at the socket. */
+  async #configure({ keep, dryRun, ...source }: ConfigureRequest): Promise<{ commands: readonly ControlCommand[] }> {
+    const director = await this.#ready;
+    const configuration = await readConfigurationFile(source, dryRun ? { warn() {} } : this.#log);
+    if (dryRun) return { commands: await director.health.preview(configuration, { alone: !keep }) };
+    if (this.#options.socketGroup !== null) refuseForeignPrograms(configuration);
+    // Of another file it is plain that it was meant.
+    if (configuration.services.length === 0 || (this.#source !== null && isSame(this.#source, source))) this.#refuseLoss(director, configuration, source);
+    const commands = await director.health.use(configuration, nameOf(source), { alone: !keep });
+    this.#source = source;
+    this.#mistakes = warningsOf(configuration);
+    return { commands };
+  }
+
+  /** What reads configurations and makes them run happens one at a time. */
+  #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    const result = this.#reloading.then(act);
+    this.#reloading = result.then(() => {}, () => {});
+    return result;
   }
 
   #readRules(path: string, network: NetworkState | null): Promise<RulesFile> {
@@ -157,8 +189,18 @@ export class Daemon {
   #waitingHandlers(): ApiHandlers {
     const handler = (method: ApiMethod) => async (params: never, session: never): Promise<never> =>
       (await (await this.#ready).controller.handlers[method](params, session)) as never;
-    return Object.fromEntries((Object.keys(METHODS) as ApiMethod[]).map((method) => [method, handler(method)])) as unknown as ApiHandlers;
+    const handlers = Object.fromEntries((Object.keys(METHODS) as ApiMethod[]).map((method) => [method, handler(method)])) as unknown as ApiHandlers;
+    return { ...handlers, configure: (request) => this.#inTurn(() => this.#configure(request)) };
   }
+}
+
+/** As reports and events name it. */
+function nameOf({ files }: ConfigurationSource): string {
+  return files.join(', ');
+}
+
+function isSame(one: ConfigurationSource, other: ConfigurationSource): boolean {
+  return one.files.length === other.files.length && one.files.every((file, n) => resolve(file) === resolve(other.files[n]!));
 }
 
 function warningsOf({ diagnostics }: DesiredConfiguration): readonly string[] {

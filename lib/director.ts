@@ -111,9 +111,10 @@ export class Director {
   }
 
   /** Leaves the host as it was found. */
-  close(): Promise<void> {
-    this.health.close();
-    return this.#link.close();
+  async close(): Promise<void> {
+    const told = this.health.close();
+    await this.#link.close();
+    await told;
   }
 
   async #devices(): Promise<readonly DeviceReport[]> {

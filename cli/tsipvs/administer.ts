@@ -11,7 +11,7 @@ export interface AdminChange { readonly state?: AdminState['state']; readonly we
 
 export function placeArguments<Args>(yargs: Argv<Args>): Argv<Args & { service: string; server: string; json: boolean }> {
   return yargs
-    .positional('service', { type: 'string', demandOption: true, describe: SERVICE_HELP })
+    .positional('service', { type: 'string', demandOption: true, describe: `${SERVICE_HELP}, or its name in the configuration` })
     .positional('server', { type: 'string', demandOption: true, describe: SERVER_HELP })
     .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
     .parserConfiguration({ 'parse-positional-numbers': false }) as unknown as Argv<Args & { service: string; server: string; json: boolean }>;

@@ -1,4 +1,5 @@
 /** `tsipvs config`: read configuration files of keepalived, ldirectord, Piranha, haproxy, ipvsadm and our own; say what is wrong, compare, apply, convert. */
+import { resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { diagnosticText } from '../../lib/config/diagnostics.ts';
 import { CONFIG_FORMATS, type ConfigFormat } from '../../lib/config/detect.ts';
@@ -11,6 +12,7 @@ import { plan, type Running } from '../../lib/control/plan.ts';
 import type { ControlCommand } from '../../lib/model/control-command.ts';
 import type { DesiredConfiguration } from '../../lib/model/desired-configuration.ts';
 import { LvsError } from '../../lib/model/errors.ts';
+import { serviceKey } from '../../lib/model/virtual-service.ts';
 import type { ListedService } from '../../lib/control/api/message.ts';
 import { kernelOrder, sorted } from '../render/kernel-order.ts';
 import { PlaceText } from '../render/place-text.ts';
@@ -42,8 +44,14 @@ export const configCommand: CommandModule<object, Args> = {
     .usage([
       'tsipvs config check FILE', 'tsipvs config plan FILE [--against FILE]', 'tsipvs config apply FILE', 'tsipvs config convert --to native|ipvsadm FILE', '',
       'check says what is wrong with the file (exit status 1: it would be refused), plan shows the difference to the running director as ipvsadm commands, apply makes',
-      'the difference in one step or not at all, convert writes the configuration in another format.',
+      'the difference in one step or not at all and prints it, convert writes the configuration in another format.', '',
+      'What is applied runs with its checks until another file is applied or the director ends (tsipvsd --config FILE starts with it); SIGHUP reads it again. Rules of',
+      'ipvsadm (-S) have no checks and only change the table.',
     ].join('\n'))
+    .example('tsipvs config check /etc/keepalived/keepalived.conf', 'file:line:column of every mistake')
+    .example('tsipvs config plan keepalived.conf', '-a -t 192.0.2.10:80 -r 10.0.0.3:80 -m -w 1')
+    .example('tsipvs config convert --to native keepalived.conf > tsipvs.yaml', 'the same in YAML')
+    .example('tsipvs config convert --to ipvsadm lvs.cf | tsipvsadm -R', 'its table, without checks')
     .parserConfiguration({ 'parse-positional-numbers': false }) as never,
   handler: async (argv) => {
     if (argv.action === 'convert' && argv.to === undefined) throw new LvsError('BadRequest', `config convert needs --to ${TARGETS.join('|')}`);
@@ -59,16 +67,12 @@ const RUN: Readonly<Record<Args['action'], (configuration: DesiredConfiguration,
   },
   plan: async (configuration, argv) => {
     accept(configuration, argv);
-    const commands = plan(argv.against === undefined ? await withDaemon(running) : await fileAsRunning(argv.against, argv), configuration, { moment: 'healthy', keepOthers: argv.keep });
+    const commands = argv.against === undefined ? await withDaemon((client) => configure(client, configuration, argv, true)) : plan(await fileAsRunning(argv.against, argv), configuration, { moment: 'healthy', keepOthers: argv.keep });
     process.stdout.write(argv.json ? `${JSON.stringify(commands)}\n` : commandLines(commands));
   },
   apply: async (configuration, argv) => {
     accept(configuration, argv);
-    const commands = await withDaemon(async (client) => {
-      const planned = plan(await running(client), configuration, { moment: 'healthy', keepOthers: argv.keep });
-      if (planned.length > 0) await applyAll(client, planned);
-      return planned;
-    });
+    const commands = await withDaemon((client) => configure(client, configuration, argv, false));
     process.stdout.write(argv.json ? `${JSON.stringify(commands)}\n` : commandLines(commands));
   },
   convert: async (configuration, argv) => {
@@ -89,6 +93,31 @@ function accept(configuration: DesiredConfiguration, { strict, json }: Args): vo
   const refused = refusals(configuration, strict);
   if (!json || refused.length > 0) for (const diagnostic of configuration.diagnostics) if (diagnostic.severity !== 'note') process.stderr.write(`${diagnosticText(diagnostic)}\n`);
   if (refused.length > 0) throw new LvsError('BadRequest', `${configuration.files[0] ?? 'the file'} is refused: ${refused.length === 1 ? 'one mistake' : `${refused.length} mistakes`}${strict ? ' (--strict)' : ''}`);
+}
+
+/**
+ * The director runs the file: services, checks, policy. Rules have nothing but the table, which stays anyone's to change afterwards; so they
+ * go there as commands.
+ */
+export async function configure(client: Pick<ApiClient, 'call'>, configuration: DesiredConfiguration, { file, from, vip, configId, keep }: Pick<Args, 'file' | 'from' | 'vip' | 'configId' | 'keep'>, dryRun: boolean): Promise<readonly ControlCommand[]> {
+  if (configuration.format !== 'ipvsadm') {
+    const { commands } = await client.call('configure', {
+      files: file.map((path) => resolve(path)), ...(from === undefined ? {} : { from }), ...(vip === undefined ? {} : { vip }), ...(configId === undefined ? {} : { configId }), keep, dryRun,
+    });
+    return commands;
+  }
+  const planned = plan(await running(client), configuration, { moment: 'healthy', keepOthers: keep });
+  const { source, services } = await client.call('health', {});
+  const managed = new Set(services.flatMap(({ ids }) => ids.map(serviceKey)));
+  const touched = planned.map(serviceOf).find((key) => key !== null && managed.has(key));
+  if (touched !== undefined) throw new LvsError('InvalidOperation', `${touched} is kept as ${source} says, and these rules would change it: change that file, or use --keep and leave the service out`);
+  if (!dryRun && planned.length > 0) await applyAll(client, planned);
+  return planned;
+}
+
+function serviceOf(command: ControlCommand): string | null {
+  if ('id' in command && command.id !== null) return serviceKey(command.id);
+  return 'service' in command ? serviceKey(command.service.id) : null;
 }
 
 function summary({ format, files, services }: DesiredConfiguration): { readonly format: string; readonly files: readonly string[]; readonly services: number; readonly servers: number; readonly checks: number } {

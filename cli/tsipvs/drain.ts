@@ -22,6 +22,8 @@ interface Args extends PlaceArgs { deadline?: string | undefined; wait: boolean 
 export const drainCommand: CommandModule<object, Args> = {
   command: 'drain <service> <server>', describe: 'No new connections to a real server; wait for the last one and say what holds it',
   builder: (yargs) => placeArguments(yargs)
+    .example('tsipvs drain 192.0.2.10:80 10.0.0.1:8080', 'weight 0, then wait for the last connection')
+    .example('tsipvs drain tcp:192.0.2.10:80 10.0.0.1 --deadline 5m', 'exit status 1 if something still holds it then, and what')
     .option('deadline', { type: 'string', requiresArg: true, describe: 'Give up waiting after this long, for example 30s, 5m, 1h (it stays drained)' })
     .option('wait', { type: 'boolean', default: true, describe: '--no-wait: say what holds it now, and end' }),
   handler: async (argv) => {

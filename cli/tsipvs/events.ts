@@ -1,8 +1,8 @@
 /** `tsipvs events`: what happens to services and real servers, a line each, until Ctrl-C. */
 import type { CommandModule } from 'yargs';
 import { LvsError } from '../../lib/model/errors.ts';
-import type { HealthEvent } from '../../lib/model/health-state.ts';
 import { connectToDaemon } from './daemon.ts';
+import { eventText } from './event-text.ts';
 
 interface Args { json: boolean; limit?: number | undefined }
 
@@ -10,6 +10,8 @@ export const eventsCommand: CommandModule<object, Args> = {
   command: 'events', describe: 'What happens to services and real servers, live, until Ctrl-C',
   builder: (yargs) => yargs
     .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line' })
+    .example('tsipvs events', '2026-01-31T08:15:02.118Z server  [192.0.2.10]:tcp:80 [10.0.0.1]:tcp:80 DOWN: connection refused')
+    .example("tsipvs events --json | jq -c 'select(.kind==\"server\")'", 'one object a line: timeMs, kind, service, server, state, message')
     .option('limit', { type: 'number', requiresArg: true, describe: 'End after so many' }),
   handler: async ({ json, limit }) => {
     if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) throw new LvsError('BadRequest', `--limit ${limit} is not a number above 0`);
@@ -25,9 +27,3 @@ export const eventsCommand: CommandModule<object, Args> = {
     }).finally(() => client.close());
   },
 };
-
-export function eventText(event: HealthEvent, json: boolean): string {
-  if (json) return `${JSON.stringify(event)}\n`;
-  const place = [event.service, event.server].filter((part) => part !== null && part !== '').join(' ');
-  return `${new Date(event.timeMs).toISOString()} ${event.kind.padEnd(7)} ${[place, event.state?.toUpperCase()].filter(Boolean).join(' ')}${place === '' ? '' : ': '}${event.message}\n`;
-}

@@ -1,12 +1,24 @@
 /** A health report as text: one block a service, one line a real server, one line a check. */
 import type { CheckState, HealthReport, ServerState, ServiceHealth } from '../../lib/model/health-state.ts';
+import { eventText } from './event-text.ts';
 import { serviceKey } from '../../lib/model/virtual-service.ts';
 
-export function healthText({ source, services, probes, foreignChanges }: HealthReport, results: boolean): string {
-  if (source === null) return 'No checks: the director was started without --config FILE.\n';
-  const head = `${source}: ${services.length} ${services.length === 1 ? 'service' : 'services'}, ${probes.monitors} checks, ${probes.passed} probes passed, ${probes.failed} failed`
-    + `${foreignChanges === 0 ? '' : `, ${foreignChanges} changes of others put right`}\n`;
-  return head + services.map((service) => `\n${serviceBlock(service, results)}`).join('');
+/** Of what happened, the last so many are shown. */
+const EVENTS_SHOWN = 10;
+
+export function healthText({ source, services, probes, foreignChanges, lostNotifications, refusedReload, timeline }: HealthReport, results: boolean): string {
+  if (source === null) return 'No checks: the director runs no configuration (tsipvsd --config FILE, or tsipvs config apply FILE).\n';
+  const head = [
+    `${source}: ${count(services.length, 'service')}, ${count(probes.monitors, 'check')}, ${count(probes.passed, 'probe')} passed, ${probes.failed} failed`,
+    ...(foreignChanges === 0 ? [] : [`${count(foreignChanges, 'change')} of others put right`]), ...(lostNotifications === 0 ? [] : [`${count(lostNotifications, 'notification')} lost`]),
+  ].join(', ');
+  const refused = refusedReload === null ? '' : `Not taken ${new Date(refusedReload.timeMs).toISOString()}: ${refusedReload.source}: ${refusedReload.message}\n`;
+  const shown = timeline.slice(-EVENTS_SHOWN);
+  return `${head}\n${refused}${services.map((service) => `\n${serviceBlock(service, results)}`).join('')}${shown.length === 0 ? '' : `\nWhat happened last\n${shown.map((event) => `  ${eventText(event, false)}`).join('')}`}`;
+}
+
+function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`;
 }
 
 function serviceBlock(service: ServiceHealth, results: boolean): string {

@@ -10,14 +10,20 @@ interface Args { json: boolean; follow: boolean; results: boolean }
 export const healthCommand: CommandModule<object, Args> = {
   command: 'health', describe: 'Services, real servers, checks, quorum and the last results',
   builder: (yargs) => yargs
+    .example('tsipvs health', 'now')
+    .example('tsipvs health --follow --results', 'again at every change, with the last results of each check')
+    .example("tsipvs health --json | jq '.services[].arithmetic'", '"live weight 3 >= quorum 2: up"')
     .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
     .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'Print again whenever something changes, until Ctrl-C' })
     .option('results', { type: 'boolean', default: false, describe: 'Show the kept results of each check too' }),
   handler: async ({ json, follow, results }) => {
     const client = await connectToDaemon();
-    const show = async (): Promise<void> => void process.stdout.write(render(await client.call('health', {}), json, results));
+    const show = async (again: boolean): Promise<void> => {
+      const text = render(await client.call('health', {}), json, results);
+      process.stdout.write(again && !json ? `\n--- ${new Date().toISOString()}\n${text}` : text);
+    };
     try {
-      await show();
+      await show(false);
       if (!follow) return;
       await new Promise<void>((resolve, reject) => {
         process.once('SIGINT', () => resolve());
@@ -29,7 +35,7 @@ export const healthCommand: CommandModule<object, Args> = {
             again = true;
             return;
           }
-          showing = show().catch(reject).then(() => {
+          showing = show(true).catch(reject).then(() => {
             showing = null;
             if (again) wanted();
             again = false;

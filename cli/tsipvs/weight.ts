@@ -9,7 +9,10 @@ interface Args extends PlaceArgs { weight: string }
 
 export const weightCommand: CommandModule<object, Args> = {
   command: 'weight <service> <server> <weight>', describe: 'Another weight for a real server, over checks and reloads',
-  builder: (yargs) => placeArguments(yargs).positional('weight', { type: 'string', demandOption: true, describe: 'A number, or "configured" for the configured weight again' }),
+  builder: (yargs) => placeArguments(yargs)
+    .example('tsipvs weight 192.0.2.10:80 10.0.0.1 5', '')
+    .example('tsipvs weight 192.0.2.10:80 10.0.0.1 configured', 'as the configuration says again')
+    .positional('weight', { type: 'string', demandOption: true, describe: 'A number, or "configured" for the configured weight again' }),
   handler: (argv) => administer(argv, { weight: parseWeight(argv.weight) }),
 };
 

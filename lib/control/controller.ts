@@ -9,6 +9,7 @@ import type { DataplaneLink } from '../model/dataplane-link.ts';
 import { destinationKey } from '../model/destination.ts';
 import { LvsError } from '../model/errors.ts';
 import type { Explanation, FlowQuestion } from '../model/explanation.ts';
+import type { HealthEvent } from '../model/health-state.ts';
 import { ZERO_STATS, type DestinationStats, type ServiceStats } from '../model/stats.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceRecord } from '../model/trace-record.ts';
@@ -32,7 +33,7 @@ export interface ControllerOptions {
 }
 
 /** A caller without a connection: it gets no trace events. */
-const NO_SESSION: ApiSession = { event() {}, onClose() {}, ready: () => true };
+const NO_SESSION: ApiSession = { event: () => true, onClose() {}, ready: () => true };
 
 export class Controller implements ApiCaller {
   readonly #table: ServiceTable;
@@ -66,8 +67,11 @@ export class Controller implements ApiCaller {
       endRecording: async ({ recording }) => recordings.finish(recording),
       health: async () => this.#theHealth().report(),
       events: async (_params, session) => {
-        session.onClose(this.#theHealth().subscribe((event) => session.event(event)));
+        session.onClose(this.#theHealth().subscribe(withLosses(session)));
         return { started: true };
+      },
+      configure: async () => {
+        throw new LvsError('Unsupported', 'configuration files are not run here');
       },
       administer: (request) => this.#theHealth().administer(request),
     };
@@ -154,6 +158,15 @@ export class Controller implements ApiCaller {
     // A link that cannot stop its trace has ended, and its owner knows.
     this.#link.trace(null).catch(() => {});
   }
+}
+
+/** Events for one reader; what it missed by being slow is told as soon as it reads again. */
+function withLosses(session: ApiSession): (event: HealthEvent) => void {
+  let lost = 0;
+  return (event) => {
+    if (lost > 0 && session.event({ timeMs: event.timeMs, kind: 'problem', service: '', server: null, state: null, message: `${lost} events are missing here: they were read too slowly` })) lost = 0;
+    if (!session.event(event)) lost++;
+  };
 }
 
 function failure(error: LvsError): CommandResult {

@@ -13,7 +13,28 @@ export interface AdminRequest {
   readonly checks?: AdminState['checks'];
 }
 
+/** Files and how to read them. */
+export interface ConfigurationSource {
+  /** Absolute, as the director sees them; several are read as one (haproxy). */
+  readonly files: readonly string[];
+  /** Format; told from content and name if missing. */
+  readonly from?: string;
+  /** haproxy: the virtual address of listeners that name none. */
+  readonly vip?: string;
+  /** keepalived: what @NAME lines are for. */
+  readonly configId?: string;
+}
+
+export interface ConfigureRequest extends ConfigurationSource {
+  /** Services that no configuration has stay. */
+  readonly keep: boolean;
+  /** Only say what it would take. */
+  readonly dryRun: boolean;
+}
+
 export interface HealthApi {
+  /** Whether a configuration file says what this service holds. */
+  manages(id: ServiceId): boolean;
   report(): HealthReport;
   /** Returns how to stop. */
   subscribe(listener: (event: HealthEvent) => void): () => void;

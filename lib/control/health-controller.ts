@@ -6,7 +6,7 @@
 import { ManagedService, type ManagedServer, type ServiceChange } from '../health/managed-service.ts';
 import type { HealthClock } from '../health/clock.ts';
 import { MonitorPool, type RunProbe } from '../health/monitor-pool.ts';
-import { serverText, serviceText, type Notice } from '../health/notice.ts';
+import { idText, placeText, serverText, serviceText, type Notice } from '../health/notice.ts';
 import type { Notifier } from '../health/notifier.ts';
 import { quorumChangeText } from '../health/quorum.ts';
 import { LOAD_INTERVAL_MS } from '../health/load-weight.ts';
@@ -14,13 +14,13 @@ import type { ControlCommand } from '../model/control-command.ts';
 import { destinationFor, type DesiredConfiguration, type DesiredService, type LoadMonitor } from '../model/desired-configuration.ts';
 import { destinationKey, type Destination } from '../model/destination.ts';
 import { LvsError } from '../model/errors.ts';
-import type { AdminState, HealthEvent, HealthReport } from '../model/health-state.ts';
+import type { AdminState, HealthEvent, HealthReport, RefusedReload } from '../model/health-state.ts';
 import { serviceKey, type ServiceId } from '../model/virtual-service.ts';
 import { AdminOverrides } from './admin-overrides.ts';
 import type { ApiCaller } from './api/message.ts';
 import { DrainWatch } from './drain-watch.ts';
 import type { AdminRequest, HealthApi } from './health-api.ts';
-import { syncCommands } from './plan.ts';
+import { syncCommands, timeoutCommands } from './plan.ts';
 import type { Log } from './log.ts';
 import { describeCommand, ManagedTable, type TableView } from './managed-table.ts';
 import { UnmanagedAdmin } from './unmanaged-admin.ts';
@@ -29,6 +29,15 @@ import { UnmanagedAdmin } from './unmanaged-admin.ts';
 const REPAIR_INTERVAL_MS = 30_000;
 /** How often drained servers are looked at. */
 const DRAIN_INTERVAL_MS = 2_000;
+/** Of what happened, this much is kept for reports. */
+const KEPT_EVENTS = 100;
+
+type Configuration = Pick<DesiredConfiguration, 'services' | 'globals'>;
+
+export interface UseOptions {
+  /** Services of the table that the configuration does not have go, whoever made them; else only those of the configuration before it. */
+  readonly alone: boolean;
+}
 
 export interface HealthControllerOptions {
   readonly table: TableView;
@@ -55,6 +64,8 @@ export class HealthController implements HealthApi {
   #managed = new ManagedTable([]);
   #source: string | null = null;
   #foreignChanges = 0;
+  #refusedReload: RefusedReload | null = null;
+  readonly #timeline: HealthEvent[] = [];
   readonly #draining = new DrainWatch();
   #stopTimers: (() => void)[] = [];
   #closed = false;
@@ -65,14 +76,12 @@ export class HealthController implements HealthApi {
     this.#unmanaged = new UnmanagedAdmin(options.api, options.table);
   }
 
-  /** Run this configuration from now on. On a refusal everything is as before, and the refusal is thrown. */
-  async use(configuration: Pick<DesiredConfiguration, 'services' | 'globals'>, source: string): Promise<void> {
-    const { table, notifier, log } = this.#options;
+  /** Run this configuration from now on; the commands that took. On a refusal everything is as before, and the refusal is thrown. */
+  async use(configuration: Configuration, source: string, options: UseOptions = { alone: false }): Promise<readonly ControlCommand[]> {
+    const { notifier, log } = this.#options;
     const isFirst = this.#source === null;
     const old = this.#services;
-    const next = configuration.services.map((desired) => this.#manage(desired, this.#counterpart(desired)));
-    const managed = new ManagedTable(next);
-    const commands = [...globalCommands(configuration.globals), ...managed.changesFrom(this.#managed, table)];
+    const { next, managed, commands } = await this.#next(configuration, options);
     const refusal = await this.#refused(commands);
     if (refusal !== null) {
       for (const service of next) service.release();
@@ -81,13 +90,14 @@ export class HealthController implements HealthApi {
     this.#services = next;
     this.#managed = managed;
     this.#source = source;
+    this.#refusedReload = null;
     for (const service of old) service.release();
     notifier.use(configuration.globals);
     this.addressesChanged();
     if (isFirst && configuration.globals.rsInitNotifies) {
       for (const service of next) for (const server of service.servers) if (server.up && !server.desired.disabled) this.#notify({ kind: 'server', up: true, service: service.desired, server: server.desired, cause: 'starts up' });
     }
-    await this.#startSync(configuration.globals);
+    const sync = await this.#startSync(configuration.globals);
     for (const service of next) {
       // What monitors found out while the table was being changed.
       const late = await this.#converge(service);
@@ -98,6 +108,25 @@ export class HealthController implements HealthApi {
     const removed = old.filter(({ desired }) => !next.some((service) => service.desired.ids.some((id) => desired.ids.some((other) => serviceKey(id) === serviceKey(other)))));
     this.#emit({ kind: 'reload', service: '', server: null, state: null, message: `${source}: ${count(next.length, 'service')}, ${count(commands.length, 'change')}${removed.length === 0 ? '' : `, ${count(removed.length, 'service')} removed`}` });
     log.info(`configuration from ${source}: ${count(next.length, 'service')}, ${count(commands.length, 'change')}`, { source, changes: commands.length });
+    return [...commands, ...sync];
+  }
+
+  /** What use() would do to the table. */
+  async preview(configuration: Configuration, options: UseOptions): Promise<readonly ControlCommand[]> {
+    const { next, commands } = await this.#next(configuration, options);
+    for (const service of next) service.release();
+    return [...commands, ...await this.#syncCommands(configuration.globals)];
+  }
+
+  /** A configuration was to be read again and was not taken: told, and part of the report until one is. */
+  refused(source: string, message: string): void {
+    this.#refusedReload = { timeMs: this.#options.clock.wallMs(), source, message };
+    this.#emit({ kind: 'problem', service: '', server: null, state: null, message: `${source} was not taken: ${message}` });
+  }
+
+  /** Whether a configuration file says what this service holds. */
+  manages(id: ServiceId): boolean {
+    return this.#managed.sharing(serviceKey(id)).length > 0;
   }
 
   /** Services that run and that this configuration does not have. */
@@ -108,7 +137,7 @@ export class HealthController implements HealthApi {
 
   report(): HealthReport {
     return {
-      source: this.#source, probes: this.#pool.statistics, foreignChanges: this.#foreignChanges,
+      source: this.#source, probes: this.#pool.statistics, foreignChanges: this.#foreignChanges, lostNotifications: this.#options.notifier.lost, refusedReload: this.#refusedReload, timeline: [...this.#timeline],
       services: this.#services.map((service) => {
         const configured = this.#options.table.service(service.desired.ids[0]!);
         const weights = new Map(configured?.destinations.map(({ address, port, weight }) => [destinationKey(address, port), weight]));
@@ -129,7 +158,7 @@ export class HealthController implements HealthApi {
     if (service === undefined) {
       if (managed.length > 0) throw new LvsError('NoSuchDestination', `${serviceKey(id)} has no real server ${destinationKey(address, port)} in ${this.#source}`);
       const state = await this.#unmanaged.administer(request);
-      this.#administered(serviceKey(id), id, request, state);
+      this.#administered(idText(id), request, state);
       return state;
     }
     const server = service.servers.find(({ desired }) => isServer(desired.destination, service.desired, id, address, port))!;
@@ -144,7 +173,7 @@ export class HealthController implements HealthApi {
       throw refusal;
     }
     this.#settle(service, 'administrator');
-    this.#administered(serviceText(service.desired), id, request, state);
+    this.#administered(serviceText(service.desired), request, state);
     return state;
   }
 
@@ -181,7 +210,7 @@ export class HealthController implements HealthApi {
   }
 
   /** The end: with omega, servers and services are told down. The table is left to its owner. */
-  close(): void {
+  async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     for (const stop of this.#stopTimers) stop();
@@ -192,7 +221,7 @@ export class HealthController implements HealthApi {
       if (announcedQuorum === true) this.#notify({ kind: 'service', up: false, service: desired, cause: 'the director ends' });
     }
     for (const service of this.#services) service.release();
-    this.#options.notifier.close();
+    await this.#options.notifier.close();
   }
 
   #manage(desired: DesiredService, previous: ManagedService | null): ManagedService {
@@ -213,7 +242,8 @@ export class HealthController implements HealthApi {
     if (this.#closed || !this.#services.includes(service)) return;
     const { desired } = service;
     const server = serverText(desired, change.server.desired);
-    void this.#converge(service).then((refusal) => {
+    const ended = change.kind === 'server' && !change.up ? this.#endsOf(service, change.server) : [];
+    void this.#refused([...ended, ...this.#managed.difference(service, this.#options.table)]).then((refusal) => {
       if (refusal !== null) this.#problem(service, refusal.message);
     });
     if (change.kind === 'server') {
@@ -224,6 +254,25 @@ export class HealthController implements HealthApi {
       this.#emit({ kind: 'weight', service: serviceText(desired), server, state: null, message: change.cause });
     }
     this.#settle(service, change.cause);
+  }
+
+  /** With endFailed: what ends the connections of a server that failed, unless it serves all the same. */
+  #endsOf(service: ManagedService, { desired: { destination } }: ManagedServer): ControlCommand[] {
+    const { ids, policy } = service.desired;
+    if (!policy.endFailed || service.decide().panic) return [];
+    return ids.flatMap((id) => {
+      const { address, port } = destinationFor(id, destination);
+      const present = this.#options.table.service(id)?.destinations.some((one) => one.address === address && one.port === port) === true;
+      return present ? [{ op: 'endConnections', id, address, port }] : [];
+    });
+  }
+
+  async #next(configuration: Configuration, { alone }: UseOptions): Promise<{ readonly next: readonly ManagedService[]; readonly managed: ManagedTable; readonly commands: readonly ControlCommand[] }> {
+    const { table, api } = this.#options;
+    const timeouts = timeoutCommands(await api.call('timeouts', {}), configuration.globals.timeouts);
+    const next = configuration.services.map((desired) => this.#manage(desired, this.#counterpart(desired)));
+    const managed = new ManagedTable(next);
+    return { next, managed, commands: [...managed.changesFrom(alone ? null : this.#managed, table), ...timeouts] };
   }
 
   /** Announce what is new about the quorum and the sorry server. */
@@ -258,13 +307,18 @@ export class HealthController implements HealthApi {
   }
 
   /** A daemon that cannot be started (its interface may come later) does not keep the services from running. */
-  async #startSync({ syncDaemon }: DesiredConfiguration['globals']): Promise<void> {
-    if (syncDaemon === null) return;
-    const { daemons } = await this.#options.api.call('daemons', {});
-    for (const command of syncCommands(daemons, syncDaemon)) {
+  async #startSync(globals: DesiredConfiguration['globals']): Promise<readonly ControlCommand[]> {
+    const done: ControlCommand[] = [];
+    for (const command of await this.#syncCommands(globals)) {
       const refusal = await this.#refused([command]);
-      if (refusal !== null) this.#options.log.error(`synchronisation daemon not started: ${refusal.message}`);
+      if (refusal === null) done.push(command);
+      else this.#options.log.error(`synchronisation daemon not started: ${refusal.message}`);
     }
+    return done;
+  }
+
+  async #syncCommands({ syncDaemon }: DesiredConfiguration['globals']): Promise<readonly ControlCommand[]> {
+    return syncDaemon === null ? [] : syncCommands((await this.#options.api.call('daemons', {})).daemons, syncDaemon);
   }
 
   #restartTimers(): void {
@@ -297,16 +351,16 @@ export class HealthController implements HealthApi {
   }
 
   async #watchDraining(): Promise<void> {
-    for (const { service, address, port } of await this.#draining.look(this.#options.api)) {
-      this.#emit({ kind: 'drained', service, server: destinationKey(address, port), state: null, message: 'no connection is left' });
+    for (const { service, id, address, port } of await this.#draining.look(this.#options.api)) {
+      this.#emit({ kind: 'drained', service, server: placeText(id, address, port), state: null, message: 'no connection is left' });
     }
   }
 
-  #administered(service: string, id: ServiceId, { address, port }: AdminRequest, state: AdminState): void {
+  #administered(service: string, { id, address, port }: AdminRequest, state: AdminState): void {
     this.#draining[state.state === 'enabled' ? 'remove' : 'add']({ service, id, address, port });
     if (this.#stopTimers.length === 0) this.#restartTimers();
     const words = [state.state, ...(state.weight === null ? [] : [`weight ${state.weight}`]), ...(state.checks === 'automatic' ? [] : [`forced ${state.checks}`])];
-    this.#emit({ kind: 'admin', service, server: destinationKey(address, port), state: null, message: words.join(', ') });
+    this.#emit({ kind: 'admin', service, server: placeText(id, address, port), state: null, message: words.join(', ') });
   }
 
   #notify(notice: Notice): void {
@@ -320,6 +374,8 @@ export class HealthController implements HealthApi {
 
   #emit(event: Omit<HealthEvent, 'timeMs'>): void {
     const stamped: HealthEvent = { timeMs: this.#options.clock.wallMs(), ...event };
+    this.#timeline.push(stamped);
+    if (this.#timeline.length > KEPT_EVENTS) this.#timeline.shift();
     for (const listener of [...this.#listeners]) listener(stamped);
   }
 }
@@ -331,10 +387,6 @@ function isServer(destination: Destination, { ids }: DesiredService, id: Service
 
 function changesOf({ state, weight, checks }: AdminRequest): Partial<AdminState> {
   return { ...(state === undefined ? {} : { state }), ...(weight === undefined ? {} : { weight }), ...(checks === undefined ? {} : { checks }) };
-}
-
-function globalCommands({ timeouts }: DesiredConfiguration['globals']): ControlCommand[] {
-  return timeouts.tcp + timeouts.tcpFin + timeouts.udp === 0 ? [] : [{ op: 'timeouts', timeouts }];
 }
 
 function count(number: number, word: string): string {

@@ -36,10 +36,10 @@ export class ManagedTable {
     return this.#byKey.get(key) ?? [];
   }
 
-  /** From the table as it is, once these are managed instead of `before`; entries of neither stay as they are. */
-  changesFrom(before: ManagedTable, table: TableView): ControlCommand[] {
-    const concerned = new Set([...before.keys, ...this.keys]);
-    return reconcile(table.services().filter(({ service }) => concerned.has(serviceKey(service.id))), this.keys.map((key) => this.#wanted(key)));
+  /** From the table as it is, once these are managed instead of `before`; entries of neither stay as they are. Null: no entry but these stays. */
+  changesFrom(before: ManagedTable | null, table: TableView): ControlCommand[] {
+    const concerned = before === null ? null : new Set([...before.keys, ...this.keys]);
+    return reconcile(table.services().filter(({ service }) => concerned === null || concerned.has(serviceKey(service.id))), this.keys.map((key) => this.#wanted(key)));
   }
 
   /** What one service's entries lack. */

@@ -27,7 +27,7 @@ export function plan(running: Running, desired: DesiredConfiguration, { moment, 
 }
 
 /** 0 leaves a time as it is. */
-function timeoutCommands(running: Timeouts, wanted: DesiredConfiguration['globals']['timeouts']): ControlCommand[] {
+export function timeoutCommands(running: Timeouts, wanted: DesiredConfiguration['globals']['timeouts']): ControlCommand[] {
   const differs = (['tcp', 'tcpFin', 'udp'] as const).some((field) => wanted[field] !== 0 && wanted[field] !== running[field]);
   return differs ? [{ op: 'timeouts', timeouts: wanted }] : [];
 }

@@ -83,6 +83,9 @@ export class ServiceTable {
       case 'addDestination': return this.#addDestination(command);
       case 'editDestination': return this.#editDestination(command);
       case 'deleteDestination': return this.#deleteDestination(command);
+      case 'endConnections':
+        this.#existingDestination(command);
+        return [command];
       case 'flush':
         this.#contents.services.clear();
         return [command];
@@ -172,10 +175,16 @@ export class ServiceTable {
   }
 
   #deleteDestination(command: CommandOf<'deleteDestination'>): readonly TableEdit[] {
-    const entry = this.#existing(command.id, 'ServiceNotDefined');
-    const key = destinationKey(command.address, command.port);
-    if (!entry.destinations.delete(key)) throw new LvsError('NoSuchDestination', `${serviceKey(command.id)} has no destination ${key}`);
+    const { entry, key } = this.#existingDestination(command);
+    entry.destinations.delete(key);
     return [command];
+  }
+
+  #existingDestination({ id, address, port }: CommandOf<'deleteDestination' | 'endConnections'>): { readonly entry: Entry; readonly key: string } {
+    const entry = this.#existing(id, 'ServiceNotDefined');
+    const key = destinationKey(address, port);
+    if (!entry.destinations.has(key)) throw new LvsError('NoSuchDestination', `${serviceKey(id)} has no destination ${key}`);
+    return { entry, key };
   }
 
   #setTimeouts(command: CommandOf<'timeouts'>): readonly TableEdit[] {

@@ -21,6 +21,10 @@ export function applyEdit(core: CoreContext, edit: TableEdit): void {
     case 'deleteDestination':
       services.deleteDestination(edit.id, edit.address, edit.port);
       return endOrphans(core);
+    case 'endConnections': {
+      const destination = services.get(edit.id)?.destinations.find((each) => each.address === edit.address && each.port === edit.port);
+      return destination === undefined ? undefined : endWhere(core, (slot) => slot === destination.slot);
+    }
     case 'flush':
       for (const { id } of [...services.byKey.values()]) services.deleteService(id);
       return endOrphans(core);
@@ -59,11 +63,17 @@ function zero(core: CoreContext, edit: TableEdit & { op: 'zero' }): void {
 /** With expire_nodest_conn, connections of removed destinations end at once (ip_vs_expire_nodest_conn_flush). */
 function endOrphans(core: CoreContext): void {
   if (core.sysctl.expire_nodest_conn === 0) return;
-  const { connections, services } = core;
+  const { destinations } = core.services;
+  endWhere(core, (slot) => destinations[slot]?.available !== true);
+}
+
+/** Connections whose destination's slot is one of these, and then the templates that only they held. */
+function endWhere(core: CoreContext, ends: (slot: number) => boolean): void {
+  const { connections } = core;
   for (let conn = 0; conn < connections.highest; conn++) {
     if (!connections.inUse(conn) || connections.childrenOf(conn) > 0) continue;
     const slot = connections.words[conn * at.CONN_WORDS + at.DESTINATION] as number;
-    if (slot < 0 || services.destinations[slot]?.available === true) continue;
+    if (slot < 0 || !ends(slot)) continue;
     const control = connections.controlOf(conn);
     connections.end(conn);
     if (control >= 0 && connections.inUse(control) && connections.childrenOf(control) === 0) connections.end(control);

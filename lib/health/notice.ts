@@ -4,6 +4,7 @@
  */
 import type { DesiredDestination, DesiredService } from '../model/desired-configuration.ts';
 import { destinationFor } from '../model/desired-configuration.ts';
+import type { ServiceId } from '../model/virtual-service.ts';
 
 export type Notice =
   | { readonly kind: 'server'; readonly up: boolean; readonly service: DesiredService; readonly server: DesiredDestination; readonly cause: string }
@@ -12,7 +13,10 @@ export type Notice =
 /** "[10.0.0.1]:tcp:80", "FWM 7", "[group]:0". */
 export function serviceText({ ids, name }: DesiredService): string {
   const [id] = ids;
-  if (ids.length > 1 || id === undefined) return `[${name}]:0`;
+  return ids.length > 1 || id === undefined ? `[${name}]:0` : idText(id);
+}
+
+export function idText(id: ServiceId): string {
   return id.kind === 'fwmark' ? `FWM ${id.fwmark >>> 0}` : `[${id.address}]:${id.protocol}:${id.port}`;
 }
 
@@ -20,6 +24,10 @@ export function serviceText({ ids, name }: DesiredService): string {
 export function serverText({ ids }: DesiredService, { destination }: DesiredDestination): string {
   const [id] = ids;
   const { address, port } = id === undefined ? destination : destinationFor(id, destination);
+  return placeText(id, address, port);
+}
+
+export function placeText(id: ServiceId | undefined, address: string, port: number): string {
   return `[${address}]:${id?.kind === 'address' ? id.protocol : 'none'}:${port}`;
 }
 

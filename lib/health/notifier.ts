@@ -3,6 +3,7 @@
  * themselves with time limits, and what goes wrong is one line for the log.
  */
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DesiredGlobals, Script } from '../model/desired-configuration.ts';
 import { commandWords } from './command-words.ts';
 import { FifoWriter } from './fifo-writer.ts';
@@ -12,6 +13,8 @@ import { runProgram } from './run-program.ts';
 
 const SCRIPT_LIMIT_MS = 60_000;
 const WEBHOOK_LIMIT_MS = 5_000;
+/** At the end, what is on its way gets this long. */
+const LAST_LIMIT_MS = 3_000;
 /** Webhook calls and mails on their way at once; a storm beyond that is counted and dropped. */
 const MAX_ON_THE_WAY = 32;
 
@@ -21,7 +24,10 @@ export interface Notifier {
   notify(notice: Notice): void;
   /** The settings of a configuration that was read (again). */
   use(globals: NotifierGlobals): void;
-  close(): void;
+  /** How many FIFO lines, webhook calls and mails did not arrive. */
+  readonly lost: number;
+  /** Resolves when what is on its way has arrived, or will not any more. */
+  close(): Promise<void>;
 }
 
 export class HostNotifier implements Notifier {
@@ -29,10 +35,15 @@ export class HostNotifier implements Notifier {
   #globals: NotifierGlobals = { fifo: null, fifoScript: null, webhook: null, smtp: null };
   #fifo: FifoWriter | null = null;
   #fifoReader: AbortController | null = null;
-  #onTheWay = 0;
+  readonly #onTheWay = new Set<Promise<void>>();
+  #lost = 0;
 
   constructor(problem: (message: string) => void) {
     this.#problem = problem;
+  }
+
+  get lost(): number {
+    return this.#lost + (this.#fifo?.lost ?? 0);
   }
 
   use(globals: NotifierGlobals): void {
@@ -64,8 +75,12 @@ export class HostNotifier implements Notifier {
     if (smtp !== null && wantsMail) this.#send('mail', () => sendMail(smtp, { subject: `[${hostname()}] ${subjectOf(notice)}`, text: `=> ${notice.cause} <=`, date: new Date() }));
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closeFifo();
+    if (this.#onTheWay.size === 0) return;
+    const limit = new AbortController();
+    await Promise.race([Promise.all(this.#onTheWay), sleep(LAST_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => {})]);
+    limit.abort();
   }
 
   #run({ command, user, group }: Script): void {
@@ -79,15 +94,22 @@ export class HostNotifier implements Notifier {
   }
 
   #send(what: string, send: () => Promise<void>): void {
-    if (this.#onTheWay >= MAX_ON_THE_WAY) return this.#problem(`${what}: too many on the way, one is dropped`);
-    this.#onTheWay++;
-    send().catch((error: Error) => this.#problem(`${what}: ${error.message}`)).finally(() => this.#onTheWay--);
+    if (this.#onTheWay.size >= MAX_ON_THE_WAY) {
+      this.#lost++;
+      return this.#problem(`${what}: too many on the way, one is dropped`);
+    }
+    const sent = send().catch((error: Error) => {
+      this.#lost++;
+      this.#problem(`${what}: ${reasonOf(error)}`);
+    }).finally(() => this.#onTheWay.delete(sent));
+    this.#onTheWay.add(sent);
   }
 
   #closeFifo(): void {
     const reader = this.#fifoReader;
     this.#fifoReader = null;
     reader?.abort();
+    this.#lost += this.#fifo?.lost ?? 0;
     this.#fifo?.close();
     this.#fifo = null;
   }
@@ -104,6 +126,11 @@ export function webhookBody(notice: Notice): object {
   const state = notice.up ? 'UP' : 'DOWN';
   const what = server === null ? `Virtual service ${serviceText(notice.service)}` : `Real server ${server} of ${serviceText(notice.service)}`;
   return { text: `${what} is ${state}: ${notice.cause}`, kind: notice.kind, service: serviceText(notice.service), server, state, cause: notice.cause };
+}
+
+/** fetch() keeps what went wrong in the cause of "fetch failed". */
+function reasonOf({ message, cause }: Error): string {
+  return cause instanceof Error && cause.message !== '' ? cause.message : message;
 }
 
 async function callWebhook(url: string, notice: Notice): Promise<void> {

@@ -29,6 +29,8 @@ export type TableChange =
   | { readonly op: 'addDestination'; readonly id: ServiceId; readonly destination: Destination }
   | { readonly op: 'editDestination'; readonly id: ServiceId; readonly destination: Destination }
   | { readonly op: 'deleteDestination'; readonly id: ServiceId; readonly address: string; readonly port: number }
+  /** Connections and persistence templates of a destination end at once: it has failed, and its clients are to find another. */
+  | { readonly op: 'endConnections'; readonly id: ServiceId; readonly address: string; readonly port: number }
   | { readonly op: 'flush' }
   /** Zero the counters of one service, or of all (null). */
   | { readonly op: 'zero'; readonly id: ServiceId | null }

@@ -54,6 +54,8 @@ export interface ServicePolicy {
   readonly panicThreshold: number;
   /** What failure does: take out, or weight 0 (quiescent, quiesce_server, inhibit). */
   readonly onFailure: 'remove' | 'quiesce';
+  /** Connections and persistence templates of a server that failed end at once (expire_nodest_conn, expire_quiescent_template, for failed servers only). */
+  readonly endFailed: boolean;
 }
 
 export interface DesiredService {
@@ -103,5 +105,5 @@ export const NO_GLOBALS: DesiredGlobals = {
 
 /** What a service does that says nothing about policy. */
 export const PLAIN_POLICY: ServicePolicy = {
-  quorum: 1, hysteresis: 0, quorumUp: null, quorumDown: null, sorryServer: null, alpha: false, omega: false, haSuspend: false, smtpAlert: false, panicThreshold: 0, onFailure: 'remove',
+  quorum: 1, hysteresis: 0, quorumUp: null, quorumDown: null, sorryServer: null, alpha: false, omega: false, haSuspend: false, smtpAlert: false, panicThreshold: 0, onFailure: 'remove', endFailed: false,
 };

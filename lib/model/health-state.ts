@@ -80,7 +80,15 @@ export interface HealthReport {
   readonly services: readonly ServiceHealth[];
   readonly probes: { readonly monitors: number; readonly running: number; readonly passed: number; readonly failed: number };
   readonly foreignChanges: number;
+  /** FIFO lines that found the pipe full, webhook calls and mails that did not arrive. */
+  readonly lostNotifications: number;
+  /** The configuration was to be read again and was not taken; null since it was. */
+  readonly refusedReload: RefusedReload | null;
+  /** The last things that happened, oldest first. */
+  readonly timeline: readonly HealthEvent[];
 }
+
+export interface RefusedReload { readonly timeMs: number; readonly source: string; readonly message: string }
 
 /** Something that happened, as `tsipvs events` streams it. */
 export interface HealthEvent {

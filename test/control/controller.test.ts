@@ -5,6 +5,8 @@ import type { ApiSession } from '../../lib/control/api/server.ts';
 import type { ControlCommand } from '../../lib/model/control-command.ts';
 import { IPIP_TUNNEL } from '../../lib/model/destination.ts';
 import { ZERO_STATS } from '../../lib/model/stats.ts';
+import type { HealthEvent } from '../../lib/model/health-state.ts';
+import type { HealthApi } from '../../lib/control/health-api.ts';
 import type { TraceRecord } from '../../lib/model/trace-record.ts';
 import type { ServiceId } from '../../lib/model/virtual-service.ts';
 import { RecordingLink } from '../support/recording-link.ts';
@@ -26,8 +28,23 @@ function director(): { link: RecordingLink; controller: Controller } {
 function caller(): { session: ApiSession; records: TraceRecord[]; close: () => void } {
   const records: TraceRecord[] = [];
   const listeners: (() => void)[] = [];
-  return { session: { event: (record) => void records.push(record as TraceRecord), onClose: (listener) => void listeners.push(listener), ready: () => true }, records, close: () => listeners.forEach((listener) => listener()) };
+  return { session: { event: (record) => records.push(record as TraceRecord) > 0, onClose: (listener) => void listeners.push(listener), ready: () => true }, records, close: () => listeners.forEach((listener) => listener()) };
 }
+
+t.test('a reader of events that is too slow is told how many are missing, as soon as it reads again', async (t) => {
+  const { controller } = director();
+  let tell: (event: HealthEvent) => void = () => {};
+  controller.useHealth({ subscribe: (listener: typeof tell) => { tell = listener; return () => {}; } } as unknown as HealthApi);
+  let keepsUp = true;
+  const heard: HealthEvent[] = [];
+  await controller.handlers.events({}, { event: (event) => keepsUp && heard.push(event as HealthEvent) > 0, onClose() {}, ready: () => true });
+  const event = (message: string): HealthEvent => ({ timeMs: 1, kind: 'weight', service: 's', server: null, state: null, message });
+  for (const [message, fast] of [['a', true], ['b', false], ['c', false], ['d', true], ['e', true]] as const) {
+    keepsUp = fast;
+    tell(event(message));
+  }
+  t.same(heard.map(({ message }) => message), ['a', '2 events are missing here: they were read too slowly', 'd', 'e']);
+});
 
 t.test('apply answers only after the data plane has acknowledged', async (t) => {
   const { link, controller } = director();

@@ -47,7 +47,7 @@ class Caller<Event> {
   readonly events: Event[] = [];
   keepsUp = true;
   readonly #listeners: (() => void)[] = [];
-  readonly session: ApiSession = { event: (event) => void this.events.push(event as Event), onClose: (listener) => void this.#listeners.push(listener), ready: () => this.keepsUp };
+  readonly session: ApiSession = { event: (event) => this.events.push(event as Event) > 0, onClose: (listener) => void this.#listeners.push(listener), ready: () => this.keepsUp };
 
   close(): void {
     for (const listener of this.#listeners) listener();

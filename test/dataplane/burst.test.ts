@@ -94,6 +94,17 @@ t.test('expire_nodest_conn ends connections with their destination', async (t) =
   t.equal(director.send(tcpFrame(CLIENT, 40001, VIP, 80, ack))[0]!.kind, 'pass');
 });
 
+t.test('endConnections ends those of one destination, and its persistence templates', async (t) => {
+  const director = new TestDirector().serve({ ...tcpService(), persistenceSec: 300 }, destination(server(1), 80), destination(server(2), 80));
+  for (let n = 1; n <= 4; n++) director.send(tcpFrame(`203.0.113.${n}`, 40001, VIP, 80, syn), tcpFrame(`203.0.113.${n}`, 40002, VIP, 80, syn));
+  const of = (address: string): number => director.connections().filter((one) => one.destination === address).length;
+  t.same([of(server(1)), of(server(2))], [6, 6], 'two clients each: two connections and a template');
+  director.edit({ op: 'endConnections', id: tcpService().id, address: server(1), port: 80 });
+  t.same([of(server(1)), of(server(2))], [0, 6]);
+  director.edit({ op: 'endConnections', id: tcpService().id, address: server(9), port: 80 });
+  t.equal(of(server(2)), 6);
+});
+
 t.test('a SYN on a connection in TIME_WAIT is scheduled anew, unless conn_reuse_mode is 0', async (t) => {
   for (const [mode, wanted] of [[1, server(1)], [0, server(2)]] as const) {
     const director = new TestDirector().serve(tcpService(), destination(server(1), 80), destination(server(2), 80)).edit({ op: 'sysctl', name: 'conn_reuse_mode', value: mode });

@@ -37,7 +37,7 @@ function worldOf(down: Set<string>, options: ConstructorParameters<typeof Health
   return new HealthWorld((_check, { address }) => (down.has(address) ? failed('connection refused') : PASSED), { random: () => 0, ...options });
 }
 
-const use = (world: HealthWorld, ...services: DesiredService[]): Promise<void> => world.health.use({ services, globals: NO_GLOBALS }, 'test.conf');
+const use = (world: HealthWorld, ...services: DesiredService[]): Promise<unknown> => world.health.use({ services, globals: NO_GLOBALS }, 'test.conf');
 
 t.test('drain, disable, weight and forced states hold over checks and reloads', async (t) => {
   const down = new Set<string>();
@@ -192,7 +192,72 @@ t.test('drained is told when the last connection has ended', async (t) => {
   await use(world, service([server(1), server(2)]));
   await world.health.administer({ id: WEB, address: '10.1.0.1', port: 80, state: 'drained' });
   await world.advance(5);
-  t.same(events.filter(({ kind }) => kind === 'drained' || kind === 'admin').map(({ kind, server: one }) => `${kind} ${one}`), ['admin 10.1.0.1 80', 'drained 10.1.0.1 80']);
+  t.same(events.filter(({ kind }) => kind === 'drained' || kind === 'admin').map(({ kind, server: one }) => `${kind} ${one}`), ['admin [10.1.0.1]:tcp:80', 'drained [10.1.0.1]:tcp:80']);
+});
+
+t.test('endFailed: connections of a server that fails end with it; of one that is drained, disabled or serves in panic they do not', async (t) => {
+  const down = new Set<string>();
+  const world = worldOf(down);
+  const ended = (): string[] => world.link.edits.flatMap((edit) => (edit.op === 'endConnections' ? [edit.address] : []));
+  const run = (policy: Partial<DesiredService['policy']>): Promise<unknown> => use(world, service([server(1), server(2), server(3, { inhibitOnFailure: true }), server(4)], { policy: { ...PLAIN_POLICY, ...policy } }));
+  await run({ endFailed: true });
+  await world.health.administer({ id: WEB, address: '10.1.0.1', port: 80, state: 'drained' });
+  await world.health.administer({ id: WEB, address: '10.1.0.4', port: 80, state: 'disabled' });
+  t.same(ended(), []);
+  down.add('10.1.0.2').add('10.1.0.3');
+  await world.advance(6);
+  t.equal(weights(world), '1:0 3:0');
+  t.same(ended().sort(), ['10.1.0.2', '10.1.0.3'], 'removed, or kept at weight 0');
+  const at = world.link.edits.findIndex((edit) => edit.op === 'endConnections' && edit.address === '10.1.0.2');
+  t.match(world.link.edits[at + 1], { op: 'deleteDestination', address: '10.1.0.2' }, 'in one step with its removal');
+  down.clear();
+  await world.advance(6);
+  await run({ endFailed: true, panicThreshold: 0.9 });
+  down.add('10.1.0.2');
+  await world.advance(6);
+  await run({ endFailed: false });
+  down.add('10.1.0.3');
+  await world.advance(6);
+  t.equal(ended().length, 2, 'nor where the service does not say so');
+  t.same(world.problems, []);
+});
+
+t.test('what happened last is kept in the report, and a configuration that was not taken until one is', async (t) => {
+  const down = new Set<string>();
+  const world = worldOf(down);
+  await use(world, service([server(1), server(2)]));
+  for (let n = 0; n < 60; n++) {
+    down.add('10.1.0.1');
+    await world.advance(6);
+    down.clear();
+    await world.advance(6);
+  }
+  const { timeline } = world.health.report();
+  t.equal(timeline.length, 100);
+  t.match(timeline.at(-1), { kind: 'server', server: '[10.1.0.1]:tcp:80', state: 'up' });
+  world.health.refused('test.conf', 'test.conf:1:1: error: no');
+  t.match(world.health.report(), { refusedReload: { source: 'test.conf', message: 'test.conf:1:1: error: no' } });
+  t.match(world.health.report().timeline.at(-1), { kind: 'problem', message: 'test.conf was not taken: test.conf:1:1: error: no' });
+  await use(world, service([server(1)]));
+  t.equal(world.health.report().refusedReload, null);
+});
+
+t.test('a preview says what running a configuration would take, with what checks know, and changes nothing', async (t) => {
+  const down = new Set(['10.1.0.1']);
+  const world = worldOf(down);
+  const other = { ...service([]).service, id: { ...WEB, port: 8080 } };
+  await world.controller.call('apply', { commands: [{ op: 'addService', service: other }] });
+  const configuration = { services: [service([server(1), server(2)])], globals: { ...NO_GLOBALS, timeouts: { tcp: 60, tcpFin: 0, udp: 0 } } };
+  await world.health.use(configuration, 'test.conf');
+  await world.advance(1);
+  const before = world.rules;
+  const preview = async (alone: boolean, services = configuration.services): Promise<string[]> => (await world.health.preview({ ...configuration, services }, { alone })).map(({ op }) => op);
+  t.same(await preview(false), [], 'a server that is down is not put in, a time that is set is not set again');
+  t.same(await preview(true), ['deleteService']);
+  t.same(await preview(false, [service([server(2), server(3)])]), ['addDestination']);
+  t.equal(world.rules, before);
+  t.match(world.health.report(), { probes: { monitors: 2 } });
+  t.same((await world.health.use(configuration, 'test.conf', { alone: true })).map(({ op }) => op), ['deleteService']);
 });
 
 t.test('random reloads and failures: a server that stays wanted and up is never taken out, and the table always ends as wanted', async () => {

@@ -31,7 +31,7 @@ export class HealthWorld {
         if (script !== null) this.#line('SCRIPT', script.command);
         this.#line('FIFO', fifoLine(notice));
       },
-      use() {}, close() {},
+      lost: 0, use() {}, close: async () => {},
     };
     this.health = new HealthController({
       table: this.table, api: this.controller, clock: this.clock, probe: async (...args) => probe(...args), random: options.random ?? (() => 0.5), notifier,

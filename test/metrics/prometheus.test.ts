@@ -9,7 +9,7 @@ import { ZERO_STATS } from '../../lib/model/stats.ts';
 import { serviceKey, type ServiceId } from '../../lib/model/virtual-service.ts';
 
 const HEALTH: HealthReport = {
-  source: 'keepalived.conf', foreignChanges: 2, probes: { monitors: 1, running: 0, passed: 9, failed: 4 },
+  source: 'keepalived.conf', foreignChanges: 2, lostNotifications: 3, refusedReload: null, timeline: [], probes: { monitors: 1, running: 0, passed: 9, failed: 4 },
   services: [{
     name: 'web', ids: [{ kind: 'address', protocol: 'tcp', address: '192.0.2.10', port: 80 }], quorumUp: false, liveWeight: 0, quorum: 1, hysteresis: 0, arithmetic: '', panic: false,
     sorryServer: { address: '10.1.0.9', port: 80, inUse: true },

@@ -123,7 +123,7 @@ function finishService(draft: ServiceDraft, groupTurn: number, markFamilies: Map
     destinations: kept.filter((server) => takenByKernel(server, name(), diagnostics)).map((server) => finishServer(server, draft, method, grouped, context)),
     policy: {
       quorum: draft.quorum, hysteresis: draft.hysteresis, quorumUp: draft.quorumUp, quorumDown: draft.quorumDown, sorryServer: sorryServer(draft, method, grouped),
-      alpha: draft.alpha === true, omega: draft.omega, haSuspend: draft.haSuspend, smtpAlert: draft.smtpAlert ?? context.smtpAlert ?? false, panicThreshold: 0,
+      alpha: draft.alpha === true, omega: draft.omega, haSuspend: draft.haSuspend, smtpAlert: draft.smtpAlert ?? context.smtpAlert ?? false, panicThreshold: 0, endFailed: false,
       onFailure: 'remove',
     },
   };

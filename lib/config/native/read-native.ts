@@ -28,6 +28,8 @@ class NativeReader {
   readonly #document: ReturnType<typeof parsed>;
   readonly #path: string;
   readonly #diagnostics: Diagnostics;
+  /** Where a server stands in the file. */
+  readonly #nodeOf = new WeakMap<Values, Node>();
 
   constructor(path: string, text: string, diagnostics: Diagnostics) {
     const counter = new LineCounter();
@@ -107,7 +109,7 @@ class NativeReader {
         persistenceMask: this.#mask(values['persistenceMask'] as string | undefined, family, node), persistenceEngine: (values['persistenceEngine'] ?? null) as string | null, onePacket: values['onePacket'] as boolean,
       },
       policy: {
-        ...(Object.fromEntries(['quorum', 'hysteresis', 'alpha', 'omega', 'haSuspend', 'smtpAlert', 'panicThreshold', 'onFailure'].map((field) => [field, values[field]])) as unknown as ServicePolicy),
+        ...(Object.fromEntries(['quorum', 'hysteresis', 'alpha', 'omega', 'haSuspend', 'smtpAlert', 'panicThreshold', 'onFailure', 'endFailed'].map((field) => [field, values[field]])) as unknown as ServicePolicy),
         quorumUp: script(values['quorumUp']), quorumDown: script(values['quorumDown']),
         sorryServer: sorryDestination === null ? null : { destination: sorryDestination, inhibit: sorry!['inhibit'] as boolean, mode: sorry!['mode'] as SorryServer['mode'] },
       },
@@ -117,8 +119,9 @@ class NativeReader {
   /** A mapping, or its address alone. */
   #addressed(node: Node, fields: Readonly<Record<string, Field>>, what: string): Values | null {
     const text = this.#nodes.text(node);
-    if (text === null) return this.#object(node, fields, what);
-    return { ...Object.fromEntries(Object.entries(fields).filter(([, { otherwise }]) => otherwise !== undefined).map(([name, { otherwise }]) => [name, otherwise])), address: text };
+    const values = text === null ? this.#object(node, fields, what) : { ...Object.fromEntries(Object.entries(fields).filter(([, { otherwise }]) => otherwise !== undefined).map(([name, { otherwise }]) => [name, otherwise])), address: text };
+    if (values !== null) this.#nodeOf.set(values, node);
+    return values;
   }
 
   #server(node: Node): Values | null {
@@ -133,7 +136,7 @@ class NativeReader {
     const whole = readAddress(text);
     const used = whole ?? address;
     if (used === null || Number(portText ?? 0) > 65_535) {
-      this.#nodes.refuse(node, `server "${text}" is no ADDRESS:PORT`, text);
+      this.#nodes.refuse(this.#nodeOf.get(values) ?? node, `server "${text}" is no ADDRESS:PORT`, text);
       return null;
     }
     const [id] = ids;

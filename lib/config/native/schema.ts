@@ -68,6 +68,7 @@ export const SERVICE: Fields = {
   smtpAlert: { type: 'flag', otherwise: false, help: 'Mail for the service' },
   panicThreshold: { type: 'number', otherwise: 0, least: 0, most: 1, help: 'Ignore health when less than this share of the weights is left' },
   onFailure: { type: ['remove', 'quiesce'], otherwise: 'remove', help: 'What failure does to a server' },
+  endFailed: { type: 'flag', otherwise: false, help: 'Connections and persistence templates of a server that failed end at once, so that its clients find another (expire_nodest_conn for failed servers; not for drained ones)' },
   checks: { type: 'checks', otherwise: [], help: 'Of servers that have none' },
   servers: { type: 'servers', otherwise: [], help: 'Real servers' },
 };

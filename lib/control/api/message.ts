@@ -16,7 +16,7 @@ import type { SysctlValues } from '../../model/sysctl.ts';
 import type { Timeouts } from '../../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../../model/trace-record.ts';
 import type { ServiceId, VirtualService } from '../../model/virtual-service.ts';
-import type { AdminRequest } from '../health-api.ts';
+import type { AdminRequest, ConfigureRequest } from '../health-api.ts';
 
 export type { ControlCommand, SyncDaemon };
 
@@ -69,6 +69,8 @@ export interface ApiMethods {
   events: [Record<string, never>, { started: true }];
   /** Drain, disable, enable, another weight, forced up or down: holds over checks and reloads. */
   administer: [AdminRequest, AdminState];
+  /** Run the services of these files, checks and all, from now on, instead of those of the configuration before; read again on SIGHUP. The commands that takes. */
+  configure: [ConfigureRequest, { commands: readonly ControlCommand[] }];
 }
 export type ApiMethod = keyof ApiMethods;
 

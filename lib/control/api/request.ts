@@ -13,7 +13,7 @@ import type { TraceFilter } from '../../model/trace-record.ts';
 import type { ServiceId, VirtualService } from '../../model/virtual-service.ts';
 import { parsePrefix } from '../../wire/address.ts';
 import { address, badRequest, flag, integer, list, nullable, oneOf, record, tagged, text, type Parse } from './fields.ts';
-import type { AdminRequest } from '../health-api.ts';
+import type { AdminRequest, ConfigureRequest } from '../health-api.ts';
 import type { ApiMethod, ApiMethods, ControlCommand, SyncDaemon } from './message.ts';
 
 const INT32_MAX = 0x7fffffff;
@@ -83,6 +83,7 @@ export const parseCommand: Parse<ControlCommand> = tagged<ControlCommand>('op', 
   addDestination: record<Op<'addDestination'>>({ op: oneOf('addDestination'), id: parseServiceId, destination: parseDestination }),
   editDestination: record<Op<'editDestination'>>({ op: oneOf('editDestination'), id: parseServiceId, destination: parseDestination }),
   deleteDestination: record<Op<'deleteDestination'>>({ op: oneOf('deleteDestination'), id: parseServiceId, address, port }),
+  endConnections: record<Op<'endConnections'>>({ op: oneOf('endConnections'), id: parseServiceId, address, port }),
   flush: record<Op<'flush'>>({ op: oneOf('flush') }),
   zero: record<Op<'zero'>>({ op: oneOf('zero'), id: nullable(parseServiceId) }),
   timeouts: record<Op<'timeouts'>>({ op: oneOf('timeouts'), timeouts: parseTimeouts }),
@@ -106,6 +107,12 @@ const parseShadow = record<ShadowRequest>({ service: parseServiceId, scheduler: 
 const parseRecording = record<RecordingRequest>({ services: list(parseServiceId), limit: integer(1, Number.MAX_SAFE_INTEGER) }, ['limit']);
 const interval = integer(50, INT32_MAX);
 
+const someTexts: Parse<readonly string[]> = (value, path) => {
+  const texts = list(text)(value, path);
+  if (texts.length === 0) throw badRequest(path, 'must not be empty');
+  return texts;
+};
+
 const nothing = record<Record<string, never>>({});
 
 const PARAMS: { readonly [M in ApiMethod]: Parse<ApiMethods[M][0]> } = {
@@ -128,6 +135,7 @@ const PARAMS: { readonly [M in ApiMethod]: Parse<ApiMethods[M][0]> } = {
   administer: record<AdminRequest>({
     id: parseServiceId, address, port, state: oneOf('enabled', 'drained', 'disabled'), weight: nullable(integer(0, INT32_MAX)), checks: oneOf('automatic', 'up', 'down'),
   }, ['state', 'weight', 'checks']),
+  configure: record<ConfigureRequest>({ files: someTexts, from: text, vip: address, configId: text, keep: flag, dryRun: flag }, ['from', 'vip', 'configId']),
 };
 
 /** Parameters of `method` as model types; BadRequest names what is wrong. */

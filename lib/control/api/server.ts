@@ -23,7 +23,8 @@ const READY_BACKLOG_BYTES = 256 * 1024;
 
 /** The caller's connection, for handlers that go on sending after their reply (trace, events). */
 export interface ApiSession {
-  event(record: ApiEvent): void;
+  /** False: it is lost, because the caller reads too slowly. */
+  event(record: ApiEvent): boolean;
   /** Whether events given now reach the caller soon: false while it is slow to read. */
   ready(): boolean;
   onClose(listener: () => void): void;
@@ -105,7 +106,9 @@ export class ApiServer {
   #call<M extends ApiMethod>(method: M, params: unknown, socket: Socket, id: number): Promise<ApiMethods[M][1]> {
     return this.#handlers[method](parseParams(method, params), {
       event(record) {
-        if (!socket.destroyed && socket.writableLength < MAX_EVENT_BACKLOG_BYTES) socket.write(`${JSON.stringify({ id, event: record })}\n`);
+        if (socket.destroyed || socket.writableLength >= MAX_EVENT_BACKLOG_BYTES) return false;
+        socket.write(`${JSON.stringify({ id, event: record })}\n`);
+        return true;
       },
       ready: () => !socket.destroyed && socket.writableLength < READY_BACKLOG_BYTES,
       onClose(listener) {

@@ -24,7 +24,7 @@ export class FakeDaemon {
   marks: readonly MarkRule[] = [];
   sessions: ApiSession[] = [];
   services: readonly ListedService[] = [service()];
-  health: HealthReport = { source: null, services: [], probes: { monitors: 0, running: 0, passed: 0, failed: 0 }, foreignChanges: 0 };
+  health: HealthReport = { source: null, services: [], probes: { monitors: 0, running: 0, passed: 0, failed: 0 }, foreignChanges: 0, lostNotifications: 0, refusedReload: null, timeline: [] };
   events: HealthEvent[] = [];
   administered: AdminRequest[] = [];
   readonly questions: FlowQuestion[] = [];
@@ -78,6 +78,7 @@ export class FakeDaemon {
       for (const event of this.events) setImmediate(() => session.event(event));
       return { started: true as const };
     },
+    configure: async () => ({ commands: [] }),
     administer: async (request) => {
       this.administered.push(request);
       return { ...NO_ADMIN_STATE, state: request.state ?? 'enabled', weight: request.weight ?? null, checks: request.checks ?? 'automatic' };
@@ -86,7 +87,7 @@ export class FakeDaemon {
 
   /** The client's call(), without a socket. */
   call<M extends ApiMethod>(method: M, params: ApiMethods[M][0]): Promise<ApiMethods[M][1]> {
-    return this.handlers[method](params, { event() {}, onClose() {}, ready: () => true });
+    return this.handlers[method](params, { event: () => true, onClose() {}, ready: () => true });
   }
 }
 

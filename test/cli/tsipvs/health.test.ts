@@ -1,7 +1,7 @@
 import t from 'tap';
 import { administered } from '../../../cli/tsipvs/administer.ts';
 import { drainText, holders, parseDuration } from '../../../cli/tsipvs/drain.ts';
-import { eventText } from '../../../cli/tsipvs/events.ts';
+import { eventText } from '../../../cli/tsipvs/event-text.ts';
 import { healthText } from '../../../cli/tsipvs/health-text.ts';
 import { findPlace } from '../../../cli/tsipvs/place.ts';
 import { parseWeight } from '../../../cli/tsipvs/weight.ts';
@@ -12,7 +12,7 @@ import { FakeDaemon } from './fake-daemon.ts';
 
 const WEB: ServiceId = { kind: 'address', protocol: 'tcp', address: '192.0.2.10', port: 80 };
 const REPORT: HealthReport = {
-  source: 'keepalived.conf', foreignChanges: 1, probes: { monitors: 1, running: 0, passed: 9, failed: 4 },
+  source: 'keepalived.conf', foreignChanges: 1, lostNotifications: 2, refusedReload: { timeMs: 0, source: 'keepalived.conf', message: 'f:1:1: error: no' }, timeline: [{ timeMs: 0, kind: 'problem', service: '', server: null, state: null, message: 'f was not taken' }], probes: { monitors: 1, running: 0, passed: 9, failed: 4 },
   services: [{
     name: 'web', ids: [WEB], quorumUp: false, liveWeight: 0, quorum: 1, hysteresis: 0, arithmetic: 'live weight 0 < quorum 1: down', panic: false, sorryServer: { address: '10.1.0.9', port: 80, inUse: true },
     servers: [{
@@ -32,7 +32,12 @@ t.test('services and servers are named as people name them', async (t) => {
   t.same(await findPlace(daemon, 'tcp:192.0.2.10:80', '10.1.0.1:8080'), { id: WEB, address: '10.1.0.1', port: 8080 });
   t.match(await findPlace(daemon, 'fwmark:7', '[2001:db8::1]:80'), { id: { fwmark: 7 }, address: '2001:db8::1', port: 80 });
   t.match(await findPlace(daemon, '[2001:DB8:0::10]:80', '2001:db8::1'), { id: { address: '2001:db8::10' }, port: 80 });
-  for (const [service, server, problem] of [['udp:192.0.2.10:80', '10.1.0.1', /no service/], ['192.0.2.10', '10.1.0.1', /is not a service/], ['192.0.2.10:80', 'rs1', /is not ADDRESS/], ['192.0.2.10:80', '10.1.0.1:99999', /is not ADDRESS/]] as const) {
+  t.match(await findPlace(daemon, 'web', '10.1.0.1'), { id: { fwmark: 7 }, port: 80 }, 'by its name in the configuration, and the one port that the address has there');
+  const one = REPORT.services[0]!.servers[0]!;
+  daemon.health = { ...REPORT, services: [{ ...REPORT.services[0]!, ids: [{ ...WEB, port: 81 }], servers: [{ ...one, port: 8081 }, { ...one, port: 8082 }] }] };
+  await t.rejects(findPlace(daemon, '192.0.2.10:81', '10.1.0.1'), { message: /ports 8081, 8082: say which/ });
+  t.match(await findPlace(daemon, '192.0.2.10:81', '10.1.0.1:8082'), { port: 8082 });
+  for (const [service, server, problem] of [['udp:192.0.2.10:80', '10.1.0.1', /no service/], ['192.0.2.10', '10.1.0.1', /is not a service: .*name in the configuration/], ['shop', '10.1.0.1', /shop is not a service/], ['192.0.2.10:80', 'rs1', /is not ADDRESS/], ['192.0.2.10:80', '10.1.0.1:99999', /is not ADDRESS/]] as const) {
     await t.rejects(findPlace(daemon, service, server), { message: problem });
   }
 });
@@ -70,13 +75,17 @@ t.test('drain says what holds the server: its connections and templates, nobody 
 });
 
 t.test('health as text: quorum arithmetic, servers, checks and, asked for, their results', async (t) => {
-  t.equal(healthText(REPORT, false), `keepalived.conf: 1 service, 1 checks, 9 probes passed, 4 failed, 1 changes of others put right
+  t.equal(healthText(REPORT, false), `keepalived.conf: 1 service, 1 check, 9 probes passed, 4 failed, 1 change of others put right, 2 notifications lost
+Not taken 1970-01-01T00:00:00.000Z: keepalived.conf: f:1:1: error: no
 
 DOWN tcp 192.0.2.10 80 (web)
      live weight 0 < quorum 1: down
   down 10.1.0.1:80  not in the table, drained by command
          fails  TCP_CHECK 10.1.0.1:80 every 5 s: connection refused (2.5 ms), 1 of 3 successes; 9 passed, 4 failed
   sorry server 10.1.0.9:80: serves
+
+What happened last
+  1970-01-01T00:00:00.000Z problem f was not taken
 `);
   t.match(healthText(REPORT, true), /1970-01-01T00:00:00\.000Z {6}2\.5 ms connection refused: DOWN\n/);
   t.match(healthText({ ...REPORT, source: null, services: [] }, false), /--config FILE/);

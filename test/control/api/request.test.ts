@@ -4,7 +4,7 @@ import { isMethod, parseCommand, parseParams } from '../../../lib/control/api/re
 import type { ApiMethod } from '../../../lib/control/api/message.ts';
 import { LvsError } from '../../../lib/model/errors.ts';
 
-const METHODS: readonly ApiMethod[] = ['info', 'apply', 'list', 'connections', 'timeouts', 'daemons', 'sysctls', 'marks', 'stats', 'explain', 'trace', 'health', 'events', 'administer', 'shadow', 'record', 'endRecording'];
+const METHODS: readonly ApiMethod[] = ['info', 'apply', 'list', 'connections', 'timeouts', 'daemons', 'sysctls', 'marks', 'stats', 'explain', 'trace', 'health', 'events', 'administer', 'shadow', 'record', 'endRecording', 'configure'];
 
 t.test('methods are known by name, and nothing that objects inherit is one', async (t) => {
   for (const method of METHODS) t.ok(isMethod(method));

@@ -18,7 +18,7 @@ const freshPath = (): string => join(directory, `s${count++}.sock`);
 /** Handlers that refuse everything but what the test gives. */
 function handlers(given: Partial<ApiHandlers>): ApiHandlers {
   const unused = (): Promise<never> => Promise.reject(new LvsError('Unsupported', 'not in this test'));
-  const all = { info: unused, apply: unused, list: unused, connections: unused, timeouts: unused, daemons: unused, sysctls: unused, marks: unused, stats: unused, explain: unused, trace: unused, shadow: unused, record: unused, endRecording: unused, health: unused, events: unused, administer: unused };
+  const all = { info: unused, apply: unused, list: unused, connections: unused, timeouts: unused, daemons: unused, sysctls: unused, marks: unused, stats: unused, explain: unused, trace: unused, shadow: unused, record: unused, endRecording: unused, health: unused, events: unused, administer: unused, configure: unused };
   return { ...all, ...given };
 }
 
