@@ -94,6 +94,7 @@ export class HealthController implements HealthApi {
     for (const service of old) service.release();
     notifier.use(configuration.globals);
     this.addressesChanged();
+    for (const service of old) this.#tellRemoved(service, next);
     if (isFirst && configuration.globals.rsInitNotifies) {
       for (const service of next) for (const server of service.servers) if (server.up && !server.desired.disabled) this.#notify({ kind: 'server', up: true, service: service.desired, server: server.desired, cause: 'starts up' });
     }
@@ -238,6 +239,22 @@ export class HealthController implements HealthApi {
     return this.#services.find(({ desired }) => serviceKey(desired.ids[0]!) === key) ?? null;
   }
 
+  /** What the new configuration does not have any more ends as if it had failed: so keepalived tells it. */
+  #tellRemoved({ desired, servers, announcedQuorum }: ManagedService, next: readonly ManagedService[]): void {
+    const key = serviceKey(desired.ids[0]!);
+    const successor = next.find((service) => serviceKey(service.desired.ids[0]!) === key);
+    const cause = 'not in the configuration any more';
+    const name = serviceText(desired);
+    for (const server of servers) {
+      if (!server.up || server.desired.disabled || successor?.servers.some((one) => one.key === server.key && !one.desired.disabled) === true) continue;
+      this.#notify({ kind: 'server', up: false, service: desired, server: server.desired, cause });
+      this.#emit({ kind: 'server', service: name, server: serverText(desired, server.desired), state: 'down', message: cause });
+    }
+    if (successor !== undefined || announcedQuorum !== true) return;
+    this.#notify({ kind: 'service', up: false, service: desired, cause });
+    this.#emit({ kind: 'service', service: name, server: null, state: 'down', message: cause });
+  }
+
   #changed(service: ManagedService, change: ServiceChange): void {
     if (this.#closed || !this.#services.includes(service)) return;
     const { desired } = service;
@@ -278,11 +295,14 @@ export class HealthController implements HealthApi {
   /** Announce what is new about the quorum and the sorry server. */
   #settle(service: ManagedService, cause: string): void {
     const { desired } = service;
+    const isFirst = service.announcedQuorum === null;
     const decision = service.decide();
     const { quorumChanged, sorryChanged } = service.settle(decision);
     if (quorumChanged) {
-      const text = quorumChangeText(decision.quorumUp, decision.liveWeight, desired.policy, serviceText(desired));
-      this.#notify({ kind: 'service', up: decision.quorumUp, service: desired, cause });
+      const why = quorumChangeText(decision.quorumUp, decision.liveWeight, desired.policy);
+      const text = `${why} for VS ${serviceText(desired)}`;
+      // keepalived says nothing of a quorum that was never there, unless everything is to start down.
+      if (decision.quorumUp || !isFirst || desired.policy.alpha) this.#notify({ kind: 'service', up: decision.quorumUp, service: desired, cause: `${why} (${cause})` });
       this.#emit({ kind: 'service', service: serviceText(desired), server: null, state: decision.quorumUp ? 'up' : 'down', message: text });
       this.#options.log[decision.quorumUp ? 'info' : 'warn'](text);
     }

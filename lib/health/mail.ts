@@ -1,5 +1,6 @@
 /** One mail through an SMTP server (RFC 5321), as plain as keepalived's alerts: no TLS, no login. */
 import { connect } from 'node:net';
+import { hostname } from 'node:os';
 
 const MAX_REPLY_BYTES = 64 * 1024;
 
@@ -10,15 +11,19 @@ export interface MailServer {
   readonly to: readonly string[];
   readonly helo: string;
   readonly timeoutSec: number;
+  /** In the subject; empty: the host's name. */
+  readonly router: string;
 }
 
 export interface Mail { readonly subject: string; readonly text: string; readonly date: Date }
 
 /** Rejects with what the server said. */
-export function sendMail({ server, port, from, to, helo, timeoutSec }: MailServer, mail: Mail): Promise<void> {
+export function sendMail({ server, port, to, timeoutSec, ...given }: MailServer, mail: Mail): Promise<void> {
+  const helo = given.helo === '' ? hostname() : given.helo;
+  const from = given.from === '' ? `tsipvs@${hostname()}` : given.from;
   const steps: readonly (readonly [send: string, expect: string])[] = [
     ['', '220'], [`HELO ${oneLine(helo)}\r\n`, '250'], [`MAIL FROM:<${oneLine(from)}>\r\n`, '250'], ...to.map((one) => [`RCPT TO:<${oneLine(one)}>\r\n`, '25'] as const),
-    ['DATA\r\n', '354'], [`${message(from, to, mail)}\r\n.\r\n`, '250'], ['QUIT\r\n', '221'],
+    ['DATA\r\n', '354'], [`${message(from, to, given.router === '' ? hostname() : given.router, mail)}\r\n.\r\n`, '250'], ['QUIT\r\n', '221'],
   ];
   return new Promise((resolve, reject) => {
     const socket = connect(port, server);
@@ -48,9 +53,9 @@ export function sendMail({ server, port, from, to, helo, timeoutSec }: MailServe
   });
 }
 
-function message(from: string, to: readonly string[], { subject, text, date }: Mail): string {
+function message(from: string, to: readonly string[], router: string, { subject, text, date }: Mail): string {
   const body = text.replace(/\r?\n/g, '\r\n').replace(/^\./gm, '..');
-  return `Date: ${date.toUTCString().replace('GMT', '+0000')}\r\nFrom: ${oneLine(from)}\r\nSubject: ${oneLine(subject)}\r\nX-Mailer: tsipvs\r\nTo: ${to.map(oneLine).join(', ')}\r\n\r\n${body}`;
+  return `Date: ${date.toUTCString().replace('GMT', '+0000')}\r\nFrom: ${oneLine(from)}\r\nSubject: ${oneLine(`[${router}] ${subject}`)}\r\nX-Mailer: tsipvs\r\nTo: ${to.map(oneLine).join(', ')}\r\n\r\n${body}`;
 }
 
 /** Nothing from a configuration or a server may start a new header or command. */

@@ -6,14 +6,18 @@ import type { DesiredDestination, DesiredService } from '../model/desired-config
 import { destinationFor } from '../model/desired-configuration.ts';
 import type { ServiceId } from '../model/virtual-service.ts';
 
+/** What keepalived's reader calls a service of a group already. */
+const GROUP_TEXT = /^\[.*\]:\d+$/;
+
 export type Notice =
   | { readonly kind: 'server'; readonly up: boolean; readonly service: DesiredService; readonly server: DesiredDestination; readonly cause: string }
   | { readonly kind: 'service'; readonly up: boolean; readonly service: DesiredService; readonly cause: string };
 
-/** "[10.0.0.1]:tcp:80", "FWM 7", "[group]:0". */
+/** "[10.0.0.1]:tcp:80", "FWM 7"; of a group "[group]:0", where the number tells the services of one group apart. */
 export function serviceText({ ids, name }: DesiredService): string {
   const [id] = ids;
-  return ids.length > 1 || id === undefined ? `[${name}]:0` : idText(id);
+  if (ids.length === 1 && id !== undefined) return idText(id);
+  return GROUP_TEXT.test(name) ? name : `[${name}]:0`;
 }
 
 export function idText(id: ServiceId): string {
@@ -40,5 +44,5 @@ export function fifoLine(notice: Notice): string {
 /** Subject of the mail, behind "[router] ". */
 export function subjectOf(notice: Notice): string {
   const state = notice.up ? 'UP' : 'DOWN';
-  return notice.kind === 'service' ? `Virtual service ${serviceText(notice.service)} - ${state}` : `Realserver ${serverText(notice.service, notice.server)} of virtual server ${serviceText(notice.service)} - ${state}`;
+  return notice.kind === 'service' ? `Virtualserver ${serviceText(notice.service)} - ${state}` : `Realserver ${serverText(notice.service, notice.server)} of virtual server ${serviceText(notice.service)} - ${state}`;
 }

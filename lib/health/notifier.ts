@@ -2,7 +2,6 @@
  * Tells the world: notify scripts, the FIFO, the FIFO's script, a webhook and mail. Nothing here can hold anything up or throw: effects run by
  * themselves with time limits, and what goes wrong is one line for the log.
  */
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DesiredGlobals, Script } from '../model/desired-configuration.ts';
 import { commandWords } from './command-words.ts';
@@ -72,7 +71,7 @@ export class HostNotifier implements Notifier {
     const { webhook, smtp } = this.#globals;
     if (webhook !== null) this.#send(`webhook ${webhook}`, () => callWebhook(webhook, notice));
     const wantsMail = notice.kind === 'server' ? notice.server.smtpAlert : notice.service.policy.smtpAlert;
-    if (smtp !== null && wantsMail) this.#send('mail', () => sendMail(smtp, { subject: `[${hostname()}] ${subjectOf(notice)}`, text: `=> ${notice.cause} <=`, date: new Date() }));
+    if (smtp !== null && wantsMail) this.#send('mail', () => sendMail(smtp, { subject: subjectOf(notice), text: `=> ${notice.cause} <=`, date: new Date() }));
   }
 
   async close(): Promise<void> {

@@ -18,9 +18,7 @@ export function quorumArithmetic(up: boolean, liveWeight: number, { quorum, hyst
   return up ? `live weight ${liveWeight} >= ${sum}: up` : `live weight ${liveWeight} < ${sum}: down`;
 }
 
-/** keepalived's log words for a change. */
-export function quorumChangeText(up: boolean, liveWeight: number, { quorum, hysteresis }: Quorum, service: string): string {
-  return up
-    ? `Gained quorum ${quorum}+${hysteresis}=${quorum + hysteresis} <= ${liveWeight} for VS ${service}`
-    : `Lost quorum ${quorum}-${hysteresis}=${quorum - hysteresis} > ${liveWeight} for VS ${service}`;
+/** keepalived's log words for a change; behind them it says which service. */
+export function quorumChangeText(up: boolean, liveWeight: number, { quorum, hysteresis }: Quorum): string {
+  return up ? `Gained quorum ${quorum}+${hysteresis}=${quorum + hysteresis} <= ${liveWeight}` : `Lost quorum ${quorum}-${hysteresis}=${quorum - hysteresis} > ${liveWeight}`;
 }

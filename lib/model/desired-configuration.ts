@@ -77,7 +77,9 @@ export interface DesiredGlobals {
   readonly fifo: string | null;
   readonly fifoScript: Script | null;
   readonly webhook: string | null;
-  readonly smtp: { readonly server: string; readonly port: number; readonly from: string; readonly to: readonly string[]; readonly helo: string; readonly timeoutSec: number } | null;
+  readonly smtp: { readonly server: string; readonly port: number; readonly from: string; readonly to: readonly string[]; readonly helo: string; readonly timeoutSec: number;
+    /** In the subject; empty: the host's name. */
+    readonly router: string } | null;
   readonly rsInitNotifies: boolean;
 }
 

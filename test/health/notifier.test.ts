@@ -144,18 +144,18 @@ t.test('mail: one conversation, headers that cannot be broken out of, dots doubl
   });
   await new Promise<void>((resolve) => smtp.listen(0, '127.0.0.1', resolve));
   t.teardown(() => smtp.close());
-  const settings = { server: '127.0.0.1', port: (smtp.address() as AddressInfo).port, from: 'lvs@example.org', to: ['a@example.org', 'b@example.org'], helo: 'director', timeoutSec: 10 };
+  const settings = { server: '127.0.0.1', port: (smtp.address() as AddressInfo).port, from: 'lvs@example.org', to: ['a@example.org', 'b@example.org'], helo: 'director', timeoutSec: 10, router: 'LAB' };
   await sendMail(settings, { subject: 'x\r\nBcc: evil@example.org', text: 'line\n.dot', date: new Date(0) });
   t.equal(heard, [
     'HELO director', 'MAIL FROM:<lvs@example.org>', 'RCPT TO:<a@example.org>', 'RCPT TO:<b@example.org>', 'DATA', 'Date: Thu, 01 Jan 1970 00:00:00 +0000', 'From: lvs@example.org',
-    'Subject: x Bcc: evil@example.org', 'X-Mailer: tsipvs', 'To: a@example.org, b@example.org', '', 'line', '..dot', '.', 'QUIT', '',
+    'Subject: [LAB] x Bcc: evil@example.org', 'X-Mailer: tsipvs', 'To: a@example.org, b@example.org', '', 'line', '..dot', '.', 'QUIT', '',
   ].join('\r\n'));
   const notifier = new HostNotifier((problem) => t.fail(problem));
   notifier.use({ ...NOTHING, smtp: settings });
   notifier.notify(down({ server: server({ smtpAlert: false }) }));
   notifier.notify(down());
   while (mails < 2) await sleep(20);
-  t.match(heard, /Subject: \[.+\] Realserver \[10\.1\.0\.1\]:tcp:80 of virtual server \[10\.0\.0\.1\]:tcp:80 - DOWN\r\n/);
+  t.match(heard, /Subject: \[LAB\] Realserver \[10\.1\.0\.1\]:tcp:80 of virtual server \[10\.0\.0\.1\]:tcp:80 - DOWN\r\n/);
   t.equal(mails, 2);
   notifier.close();
 });

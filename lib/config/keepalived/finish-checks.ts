@@ -5,6 +5,7 @@ import type { CheckerDraft, ServerDraft, ServiceDraft, TrackFile } from './draft
 
 const DEFAULT_DELAY_LOOP_SEC = 60;
 const DEFAULT_CONNECT_TIMEOUT_SEC = 5;
+const FILE_INTERVAL_SEC = 1;
 /** Of a checker whose server has no port (firewall marks). */
 const OWN_PORTS: Partial<Record<CheckKind['kind'], number>> = { smtp: 25, dns: 53 };
 /** A track_file value times its weight from here on means fault. */
@@ -40,15 +41,17 @@ function alphaOf(checker: CheckerDraft, { server, service }: CheckDefaults): boo
 function finishTiming(checker: CheckerDraft, defaults: CheckDefaults): CheckTiming {
   const { server, service } = defaults;
   const intervalSec = checker.delayLoopSec ?? server.delayLoopSec ?? service.delayLoopSec ?? DEFAULT_DELAY_LOOP_SEC;
+  // keepalived is told of a file's changes; to look every second is as good.
+  const soon = checker.kind.kind === 'file';
   const ownDelay = checker.defaults.delayBeforeRetrySec === 0 ? intervalSec : checker.defaults.delayBeforeRetrySec;
   const connectTimeoutSec = checker.connectTimeoutSec ?? server.connectTimeoutSec ?? service.connectTimeoutSec ?? DEFAULT_CONNECT_TIMEOUT_SEC;
   return {
-    intervalSec,
+    intervalSec: soon ? FILE_INTERVAL_SEC : intervalSec,
     timeoutSec: checker.kind.kind === 'exec' ? checker.miscTimeoutSec ?? intervalSec : connectTimeoutSec,
     retries: checker.retries ?? server.retries ?? service.retries ?? checker.defaults.retries,
     delayBeforeRetrySec: checker.delayBeforeRetrySec ?? server.delayBeforeRetrySec ?? service.delayBeforeRetrySec ?? ownDelay,
     rise: 1,
-    warmupSec: checker.warmupSec ?? server.warmupSec ?? service.warmupSec ?? intervalSec,
+    warmupSec: soon ? 0 : checker.warmupSec ?? server.warmupSec ?? service.warmupSec ?? intervalSec,
     alpha: alphaOf(checker, defaults),
     reentrySec: 0,
   };

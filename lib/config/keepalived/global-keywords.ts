@@ -24,18 +24,19 @@ export interface GlobalDraft extends Writable<Omit<DesiredGlobals, 'smtp' | 'tim
   smtpTo: string[];
   smtpHelo: string;
   smtpTimeoutSec: number;
+  routerId: string;
 }
 
 export function emptyGlobals(): GlobalDraft {
   return {
     timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, syncDaemon: null, flush: false, flushOnStop: false, fifo: null, fifoScript: null, webhook: null, rsInitNotifies: false, smtpAlert: null, vrrpStrict: false,
-    vrrpVersion: 2, smtpServer: null, smtpFrom: '', smtpTo: [], smtpHelo: '', smtpTimeoutSec: DEFAULT_SMTP_TIMEOUT_SEC,
+    vrrpVersion: 2, smtpServer: null, smtpFrom: '', smtpTo: [], smtpHelo: '', smtpTimeoutSec: DEFAULT_SMTP_TIMEOUT_SEC, routerId: '',
   };
 }
 
 export function finishGlobals(draft: GlobalDraft): DesiredGlobals {
   const { timeouts, syncDaemon, flush, flushOnStop, fifo, fifoScript, webhook, rsInitNotifies } = draft;
-  const smtp = draft.smtpServer === null ? null : { ...draft.smtpServer, from: draft.smtpFrom, to: draft.smtpTo, helo: draft.smtpHelo, timeoutSec: draft.smtpTimeoutSec };
+  const smtp = draft.smtpServer === null ? null : { ...draft.smtpServer, from: draft.smtpFrom, to: draft.smtpTo, helo: draft.smtpHelo, timeoutSec: draft.smtpTimeoutSec, router: draft.routerId };
   return { timeouts, syncDaemon, flush, flushOnStop, fifo, fifoScript, webhook, smtp, rsInitNotifies };
 }
 
@@ -49,6 +50,7 @@ export function globalKeyword(globals: GlobalDraft, scripts: ScriptRules, source
     ...Object.fromEntries(GLOBAL_WORDS.map((name) => [name, {}])),
     random_seed: { read: (line) => { const seed = values.unsigned(line, 1, 0, UINT32_MAX); if (seed !== null) source.seed(seed); } },
     notification_email: { items: (_line, items) => { globals.smtpTo.push(...items.flatMap(({ line }) => line.words)); } },
+    router_id: word((name) => { globals.routerId = name; }),
     notification_email_from: word((from) => { globals.smtpFrom = from; }),
     smtp_server: { read: (line) => {
       const server = values.word(line);

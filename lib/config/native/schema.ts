@@ -166,6 +166,7 @@ export const SYNC: Fields = {
   port: { type: 'whole', otherwise: 0, least: 0, most: 65_535, help: '0 = 8848' }, ttl: { type: 'whole', otherwise: 0, least: 0, most: 255, help: '0 = 1' }, group: { type: 'text', otherwise: '', help: 'Multicast address' },
 };
 export const SMTP: Fields = {
-  server: { type: 'text', required: true, help: 'Mail server' }, port: { type: 'whole', otherwise: 25, least: 1, most: 65_535, help: 'Port' }, from: { type: 'text', otherwise: '', help: 'Sender' }, to: { type: 'texts', otherwise: [], help: 'Receivers' },
-  helo: { type: 'text', otherwise: '', help: 'HELO name' }, timeoutSec: { type: 'seconds', otherwise: 30, least: 1, help: 'Connection time-out' },
+  server: { type: 'text', required: true, help: 'Mail server' }, port: { type: 'whole', otherwise: 25, least: 1, most: 65_535, help: 'Port' }, from: { type: 'text', otherwise: '', help: 'Sender; tsipvs@ the host name if missing' }, to: { type: 'texts', otherwise: [], help: 'Receivers' },
+  helo: { type: 'text', otherwise: '', help: 'HELO name; the host name if missing' }, timeoutSec: { type: 'seconds', otherwise: 30, least: 1, help: 'Connection time-out' },
+  router: { type: 'text', otherwise: '', help: 'In the subject, in brackets; the host name if missing' },
 };

@@ -4,18 +4,21 @@
  * or the sense.
  */
 import { open } from 'node:fs/promises';
-import { failed, PASSED, type Checker } from '../checker.ts';
+import { failed, PASSED, type Checker, type ProbeOutcome } from '../checker.ts';
 
 const MAX_BYTES = 64;
 const FAULT = -0x7fffffff;
 
-export const checkFile: Checker<'file'> = async (check) => {
-  const value = await numberIn(check.path);
+type FileCheck = Parameters<Checker<'file'>>[0];
+
+export const checkFile: Checker<'file'> = async (check) => fileOutcome(check, await numberIn(check.path));
+
+export function fileOutcome(check: FileCheck, value: number): ProbeOutcome {
   if (check.weight === 0) return (value === 0) !== check.reverse ? PASSED : failed(`${check.path} holds ${value}`);
   const result = value * check.weight * (check.reverse ? -1 : 1);
   if (result <= FAULT) return failed(`${check.path} holds ${value}: fault`);
   return check.dynamic ? { ok: true, error: '', weightAdd: result } : PASSED;
-};
+}
 
 async function numberIn(path: string): Promise<number> {
   try {

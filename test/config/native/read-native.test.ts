@@ -42,7 +42,7 @@ t.test('a service in few words', async (t) => {
 t.test('mistakes are named with line, column and the nearest word', async (t) => {
   const remarks = read('version: 1\nservices:\n  - listen: tcp 192.0.2.10\n    sheduler: rr\n    servers:\n      - 10.0.0.1:80\n  - listen: tcp 192.0.2.10:80\n    quorum: many\n    servers:\n      - address: 10.0.0.x:80\n        checks: [htp]\n').diagnostics;
   t.ok(remarks.every(({ severity }) => severity === 'error'));
-  t.match(remarks.map(({ line, column, suggestion }) => [line, column, suggestion]), [[3, 13], [4, 5, 'scheduler'], [8, 13], [11, 18, 'http'], [10, 9]]);
+  t.match(remarks.map(({ line, column, suggestion }) => [line, column, suggestion]), [[3, 13], [4, 5, 'scheduler'], [8, 13], [11, 18, 'http'], [10, 18]]);
   t.match(read('version: 1\nservices: [').diagnostics, [{ severity: 'error', line: 2, message: /no YAML/ }]);
   t.match(read('').diagnostics, [{ severity: 'error' }]);
 });
