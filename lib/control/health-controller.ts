@@ -259,6 +259,12 @@ export class HealthController implements HealthApi {
     if (this.#closed || !this.#services.includes(service)) return;
     const { desired } = service;
     const server = serverText(desired, change.server.desired);
+    if (change.kind === 'still-down') {
+      this.#notify({ kind: 'server', up: false, service: desired, server: change.server.desired, cause: change.cause });
+      this.#emit({ kind: 'server', service: serviceText(desired), server, state: 'down', message: change.cause });
+      this.#options.log.warn(`Service ${server} of VS ${serviceText(desired)} is not up: ${change.cause}`);
+      return;
+    }
     const ended = change.kind === 'server' && !change.up ? this.#endsOf(service, change.server) : [];
     void this.#refused([...ended, ...this.#managed.difference(service, this.#options.table)]).then((refusal) => {
       if (refusal !== null) this.#problem(service, refusal.message);

@@ -31,6 +31,8 @@ export interface ManagedServer {
 
 export type ServiceChange =
   | { readonly kind: 'server'; readonly server: ManagedServer; readonly up: boolean; readonly cause: string }
+  /** It was not up yet, and its first probe failed. */
+  | { readonly kind: 'still-down'; readonly server: ManagedServer; readonly cause: string }
   | { readonly kind: 'weight'; readonly server: ManagedServer; readonly cause: string };
 
 export interface ManagedServiceOptions {
@@ -195,7 +197,9 @@ export class ManagedService {
 
   #heard(server: ManagedServer, change: MonitorChange): void {
     const last = server.checks.flatMap(({ monitor }) => monitor.results.slice(-1)).filter(({ ok }) => !ok).at(-1);
-    if (change !== 'weight') this.#refresh(server, last?.error ?? 'all checks pass');
+    if (change === 'still-down') {
+      if (!server.up) this.#options.onChange(this, { kind: 'still-down', server, cause: last?.error ?? '' });
+    } else if (change !== 'weight') this.#refresh(server, last?.error ?? 'all checks pass');
     else if (server.up) this.#options.onChange(this, { kind: 'weight', server, cause: 'as its check says' });
   }
 

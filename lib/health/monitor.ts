@@ -27,7 +27,8 @@ export interface MonitorOptions extends CheckTiming {
   readonly fastRecovery: boolean;
 }
 
-export type MonitorChange = 'up' | 'down' | 'weight';
+/** 'still-down': the first probe failed, of what was not up anyway. */
+export type MonitorChange = 'up' | 'down' | 'still-down' | 'weight';
 
 export interface Inherited { readonly up: boolean; readonly hasRun: boolean }
 
@@ -80,12 +81,13 @@ export class Monitor {
   /** What a probe of `step` said. The change it makes to the outside, if any. */
   finish(outcome: ProbeOutcome, nowMs: number, latencyMs: number, wallMs: number): MonitorChange | null {
     const wasUp = this.#up;
+    const stillDown = !this.#hasRun && !wasUp && !outcome.ok;
     if (outcome.ok) this.#pass(nowMs);
     else this.#fail(nowMs);
     const turned = this.#up === wasUp ? null : this.#up ? 'up' : 'down';
     this.#keep({ timeMs: wallMs, latencyMs, ok: outcome.ok, error: outcome.error, transition: turned });
     const weighed = outcome.ok && this.#weigh(outcome);
-    return turned ?? (weighed ? 'weight' : null);
+    return turned ?? (stillDown ? 'still-down' : weighed ? 'weight' : null);
   }
 
   #pass(nowMs: number): void {

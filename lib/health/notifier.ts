@@ -70,8 +70,7 @@ export class HostNotifier implements Notifier {
     this.#fifo?.write(fifoLine(notice));
     const { webhook, smtp } = this.#globals;
     if (webhook !== null) this.#send(`webhook ${webhook}`, () => callWebhook(webhook, notice));
-    const wantsMail = notice.kind === 'server' ? notice.server.smtpAlert : notice.service.policy.smtpAlert;
-    if (smtp !== null && wantsMail) this.#send('mail', () => sendMail(smtp, { subject: subjectOf(notice), text: `=> ${notice.cause} <=`, date: new Date() }));
+    if (smtp !== null && wantsMail(notice)) this.#send('mail', () => sendMail(smtp, { subject: subjectOf(notice), text: `=> ${notice.cause} <=`, date: new Date() }));
   }
 
   async close(): Promise<void> {
@@ -112,6 +111,10 @@ export class HostNotifier implements Notifier {
     this.#fifo?.close();
     this.#fifo = null;
   }
+}
+
+export function wantsMail(notice: Notice): boolean {
+  return notice.kind === 'server' ? notice.server.smtpAlert : notice.service.policy.smtpAlert;
 }
 
 export function scriptOf(notice: Notice): Script | null {

@@ -5,12 +5,12 @@ import { ServiceTable } from '../../lib/control/service-table.ts';
 import { formatRules } from '../../lib/config/rules.ts';
 import type { ProbeOutcome } from '../../lib/health/checker.ts';
 import type { RunProbe } from '../../lib/health/monitor-pool.ts';
-import { fifoLine, type Notice } from '../../lib/health/notice.ts';
-import { scriptOf, type Notifier } from '../../lib/health/notifier.ts';
+import { fifoLine, subjectOf, type Notice } from '../../lib/health/notice.ts';
+import { scriptOf, wantsMail, type Notifier } from '../../lib/health/notifier.ts';
 import { RecordingLink } from '../support/recording-link.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
-export interface Line { readonly atSec: number; readonly kind: 'FIFO' | 'SCRIPT' | 'IPVS'; readonly text: string }
+export interface Line { readonly atSec: number; readonly kind: 'FIFO' | 'SCRIPT' | 'MAIL' | 'IPVS'; readonly text: string }
 
 export class HealthWorld {
   readonly clock = new VirtualClock(1000);
@@ -30,6 +30,7 @@ export class HealthWorld {
         const script = scriptOf(notice);
         if (script !== null) this.#line('SCRIPT', script.command);
         this.#line('FIFO', fifoLine(notice));
+        if (wantsMail(notice)) this.#line('MAIL', subjectOf(notice));
       },
       lost: 0, use() {}, close: async () => {},
     };

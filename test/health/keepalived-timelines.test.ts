@@ -63,7 +63,7 @@ class RealServers {
 }
 
 /** Shares of the warm-up, as spread as the recorded ones. */
-const WARMUPS: Readonly<Record<string, readonly number[]>> = { A: [0.55, 0.6, 0.8], G: [0.51, 0.5, 0.3] };
+const WARMUPS: Readonly<Record<string, readonly number[]>> = { A: [0.55, 0.6, 0.8], G: [0.51, 0.5, 0.3], R: [0.8, 0.5, 0.17], S: [0.15, 0.66, 0.05], T: [0.97, 0.86, 0.5] };
 
 const SCENARIOS: readonly { readonly name: string; readonly folder: string; readonly delayLoopSec: number; readonly unlogged?: readonly (readonly [atSec: number, event: string])[] }[] = [
   ...([['A', 5], ['B', 4], ['C', 2], ['D', 4], ['E', 4]] as const).map(([name, delayLoopSec]) => ({ name, folder: RECORDED, delayLoopSec, ...(name === 'D' ? { unlogged: [[248.2, 'rs2 200']] as const } : {}) })),
@@ -106,13 +106,18 @@ for (const { name, folder, delayLoopSec, unlogged = [] } of SCENARIOS) {
     for (const kind of ['FIFO', 'SCRIPT', 'IPVS'] as const) {
       const theirs = stream(kind, kind === 'IPVS' ? recording.slice(0, end) : recording);
       // The recording looked five times a second: of what the table was for less, it shows the last.
-      const ours = world.lines.filter((line) => line.kind === kind).filter(({ atSec }, n, lines) => kind !== 'IPVS' || lines[n + 1] === undefined || lines[n + 1]!.atSec - atSec >= LOOKS_EVERY_SEC);
+      const ours = world.lines.filter((line) => line.kind === kind).filter(({ atSec }, n, lines) => kind !== 'IPVS' || n === 0 || lines[n + 1] === undefined || lines[n + 1]!.atSec - atSec >= LOOKS_EVERY_SEC);
       // Scripts run beside each other: those that start within a tenth of a second may log in any order.
       const order = kind === 'SCRIPT' ? grouped : (lines: readonly { atSec: number; text: string }[]) => lines.map(({ text: one }) => one);
       t.same(order(ours).map((one) => one.replace('/tmp/n.sh ', '')), order(theirs), `${kind} in order`);
       ours.forEach(({ atSec, text: one }, n) => {
         if (theirs[n] !== undefined) t.ok(Math.abs(atSec + startSec - theirs[n]!.atSec) <= delayLoopSec, `${kind} ${one.slice(0, 60)} at ${atSec + startSec}, recorded ${theirs[n]!.atSec}`);
       });
+    }
+    const mails = join(folder, `${name}.mail`);
+    if (existsSync(mails)) {
+      const theirs = readFileSync(mails, 'utf8').split('\n').map((line) => ({ atSec: Number.parseFloat(line), text: /Subject: \[LAB\] (.*?)\\r\\n/.exec(line)?.[1] ?? '' })).filter(({ text }) => text !== '');
+      t.same(grouped(world.lines.filter(({ kind }) => kind === 'MAIL')), grouped(theirs), 'mails, by their subjects');
     }
     t.same(world.problems, []);
   });
