@@ -219,7 +219,8 @@ export class HealthController implements HealthApi {
     for (const { desired, servers, announcedQuorum } of this.#services) {
       if (!desired.policy.omega) continue;
       for (const server of servers) if (server.up && !server.desired.disabled) this.#notify({ kind: 'server', up: false, service: desired, server: server.desired, cause: 'the director ends' });
-      if (announcedQuorum === true) this.#notify({ kind: 'service', up: false, service: desired, cause: 'the director ends' });
+      // Also one that is down already: so keepalived does.
+      if (announcedQuorum !== null) this.#notify({ kind: 'service', up: false, service: desired, cause: 'the director ends' });
     }
     for (const service of this.#services) service.release();
     await this.#options.notifier.close();
@@ -228,7 +229,7 @@ export class HealthController implements HealthApi {
   #manage(desired: DesiredService, previous: ManagedService | null): ManagedService {
     const { clock } = this.#options;
     return new ManagedService({
-      desired, clock, pool: this.#pool, previous, adminOf: (serverKey) => this.#overrides.of(desired.ids[0]!, serverKey),
+      desired, clock, pool: this.#pool, previous, reload: this.#source !== null, adminOf: (serverKey) => this.#overrides.of(desired.ids[0]!, serverKey),
       onChange: (service, change) => this.#changed(service, change),
     });
   }

@@ -43,6 +43,8 @@ export interface ManagedServiceOptions {
   readonly onChange: (service: ManagedService, change: ServiceChange) => void;
   /** The same service before the reload. */
   readonly previous: ManagedService | null;
+  /** It comes by a reload, not at the start. */
+  readonly reload: boolean;
 }
 
 export class ManagedService {
@@ -132,7 +134,7 @@ export class ManagedService {
     this.#suspended = suspended;
     for (const server of this.servers) {
       if (suspended) for (const check of server.checks) check.release();
-      else server.checks = server.checks.map(({ check, target, monitor }) => this.#options.pool.watch(check, target, (change) => this.#heard(server, change), { up: monitor.up, hasRun: monitor.hasRun }));
+      else server.checks = server.checks.map(({ check, target, monitor }) => this.#options.pool.watch(check, target, (change) => this.#heard(server, change), { up: monitor.up, hasRun: monitor.hasRun, joins: true }));
     }
   }
 
@@ -163,11 +165,12 @@ export class ManagedService {
       checks: desired.disabled ? [] : desired.checks.map((check) => {
         // A check that only changed its timing goes on with what it knew; a new one begins as its server stands.
         const same = previous?.checks.find((one) => JSON.stringify([one.check.check, one.check.target]) === JSON.stringify([check.check, check.target]))?.monitor;
-        const inherited = same !== undefined ? { up: same.up, hasRun: same.hasRun }
-          : previous !== undefined ? { up: previous.up, hasRun: false }
-            : check.check.kind === 'file' ? { up: desired.startsUp, hasRun: false }
+        const joins = this.#options.reload;
+        const inherited = same !== undefined ? { up: same.up, hasRun: same.hasRun, joins }
+          : previous !== undefined ? { up: previous.up, hasRun: false, joins }
+            : check.check.kind === 'file' ? { up: desired.startsUp, hasRun: false, joins }
               // Nothing is asked, so nothing has to be waited for.
-              : check.check.kind === 'fixed' ? { up: check.check.up, hasRun: false } : null;
+              : { up: check.check.kind === 'fixed' ? check.check.up : !check.timing.alpha, hasRun: false, joins };
         return pool.watch(check, this.#targetOf(check, desired.destination), (change) => this.#heard(server, change), inherited);
       }),
     };

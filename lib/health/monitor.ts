@@ -7,7 +7,7 @@
  *         ◄────────────────────────────────────────────────
  *            successesNeeded in a row, interval apart
  *
- * Peculiarities, all keepalived's or nanny's own: the very first probe has no retries. A check of several steps (the urls of HTTP_GET) goes
+ * Peculiarities, all keepalived's or nanny's own: the very first probe has no retries (but one begun by a reload has). A check of several steps (the urls of HTTP_GET) goes
  * on to the next step after each success; a failed step is repeated until it passes, and then all of them must pass from the first.
  * Nanny lets a server in on its first good probe, but after a failure only when it has answered for the whole re-entry time.
  */
@@ -30,12 +30,18 @@ export interface MonitorOptions extends CheckTiming {
 /** 'still-down': the first probe failed, of what was not up anyway. */
 export type MonitorChange = 'up' | 'down' | 'still-down' | 'weight';
 
-export interface Inherited { readonly up: boolean; readonly hasRun: boolean }
+export interface Inherited {
+  readonly up: boolean;
+  readonly hasRun: boolean;
+  /** Begun by a reload: its first probe is one like any other, with retries (keepalived). */
+  readonly joins?: boolean;
+}
 
 export class Monitor {
   readonly options: MonitorOptions;
   #up: boolean;
   #hasRun = false;
+  readonly #joins: boolean;
   #step = 0;
   /** The step that took it down and has not passed since. */
   #failedStep = -1;
@@ -53,6 +59,7 @@ export class Monitor {
     this.options = options;
     this.#up = inherited?.up ?? !options.alpha;
     this.#hasRun = inherited?.hasRun ?? false;
+    this.#joins = inherited?.joins === true;
     this.#dueMs = nowMs + options.warmupSec * 1000 * random;
   }
 
@@ -81,7 +88,7 @@ export class Monitor {
   /** What a probe of `step` said. The change it makes to the outside, if any. */
   finish(outcome: ProbeOutcome, nowMs: number, latencyMs: number, wallMs: number): MonitorChange | null {
     const wasUp = this.#up;
-    const stillDown = !this.#hasRun && !wasUp && !outcome.ok;
+    const stillDown = !this.#hasRun && !this.#joins && !wasUp && !outcome.ok;
     if (outcome.ok) this.#pass(nowMs);
     else this.#fail(nowMs);
     const turned = this.#up === wasUp ? null : this.#up ? 'up' : 'down';
@@ -118,7 +125,7 @@ export class Monitor {
     this.#failed++;
     this.#successes = 0;
     this.#dueMs = nowMs + intervalSec * 1000;
-    if (this.#up && this.#hasRun && this.#retry < retries) {
+    if (this.#up && (this.#hasRun || this.#joins) && this.#retry < retries) {
       this.#retry++;
       this.#dueMs = nowMs + delayBeforeRetrySec * 1000;
       return;

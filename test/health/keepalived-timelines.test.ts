@@ -51,6 +51,8 @@ class RealServers {
       if (this.exit === 0) return PASSED;
       return this.exit === 1 || !check.dynamicWeight ? failed(`exit ${this.exit}`) : { ok: true, error: '', weight: this.exit - 2 };
     }
+    // Nobody has this address: neither an answer nor a refusal.
+    if (address === '10.1.0.4') return new Promise((resolve) => world.clock.after(timing.timeoutSec * 1000, () => resolve(failed('no connection in time'))));
     if (this.down.has(address)) return failed('connection refused');
     if (check.kind === 'http') {
       const status = this.statuses.get(address) ?? 200;
@@ -63,11 +65,11 @@ class RealServers {
 }
 
 /** Shares of the warm-up, as spread as the recorded ones. */
-const WARMUPS: Readonly<Record<string, readonly number[]>> = { A: [0.55, 0.6, 0.8], G: [0.51, 0.5, 0.3], R: [0.8, 0.5, 0.17], S: [0.15, 0.66, 0.05], T: [0.97, 0.86, 0.5] };
+const WARMUPS: Readonly<Record<string, readonly number[]>> = { A: [0.55, 0.6, 0.8], G: [0.51, 0.5, 0.3], K: [0.88, 0.6, 0.8, 0.32, 0.6, 0.8, 0.9], R: [0.8, 0.5, 0.17], S: [0.15, 0.66, 0.05], T: [0.97, 0.86, 0.5], U: [0.37, 0.9, 0.98] };
 
 const SCENARIOS: readonly { readonly name: string; readonly folder: string; readonly delayLoopSec: number; readonly unlogged?: readonly (readonly [atSec: number, event: string])[] }[] = [
   ...([['A', 5], ['B', 4], ['C', 2], ['D', 4], ['E', 4]] as const).map(([name, delayLoopSec]) => ({ name, folder: RECORDED, delayLoopSec, ...(name === 'D' ? { unlogged: [[248.2, 'rs2 200']] as const } : {}) })),
-  ...readdirSync(MADE).filter((file) => file.endsWith('.log')).map((file) => ({ name: file.slice(0, -4), folder: MADE, delayLoopSec: 4 })),
+  ...readdirSync(MADE).filter((file) => file.endsWith('.log')).map((file) => ({ name: file.slice(0, -4), folder: MADE, delayLoopSec: 4, ...(file === 'Q.log' ? { unlogged: [[0, 'script exit 1']] as const } : {}) })),
 ];
 
 for (const { name, folder, delayLoopSec, unlogged = [] } of SCENARIOS) {
@@ -80,8 +82,9 @@ for (const { name, folder, delayLoopSec, unlogged = [] } of SCENARIOS) {
     const servers = new RealServers();
     // Ours begin with none that runs; those of A run on in B to E.
     if (folder === MADE) for (let n = 1; n < 10; n++) servers.hear(`server ${n} down`);
+    const shares = WARMUPS[name] ?? WARMUPS['A']!;
     let drawn = 0;
-    const random = (): number => (WARMUPS[name] ?? WARMUPS['A']!)[drawn++ % 3]!;
+    const random = (): number => shares[drawn++ % shares.length]!;
     let vipHere = true;
     const world: HealthWorld = new HealthWorld((check, target, step) => servers.probe(world, check, target, step), { random, hasAddress: () => vipHere });
     const use = async (file: string): Promise<void> => {
