@@ -11,6 +11,7 @@ import type { ConfigurationSource, ConfigureRequest } from './control/health-api
 import type { Log } from './control/log.ts';
 import { reconcile } from './control/reconcile.ts';
 import { Director, type DirectorOptions } from './director.ts';
+import { FileWatch } from './file-watch.ts';
 import { MetricsServer, type MetricsAddress } from './metrics/http.ts';
 import type { ControlCommand } from './model/control-command.ts';
 import type { DesiredConfiguration } from './model/desired-configuration.ts';
@@ -40,6 +41,8 @@ export class Daemon {
   #metrics: MetricsServer | null = null;
   #director: Director | null = null;
   #metricsPort = 0;
+  #watch: FileWatch | null = null;
+  #watched = '';
   /** Warnings of the configuration that runs, without their lines, which move. */
   #mistakes: readonly string[] = [];
   /** Where that came from: --config, or the last one applied. */
@@ -111,7 +114,7 @@ export class Daemon {
     if (rules !== null) await applyAll(director, (await this.#readRules(rules, director.network)).commands);
     if (configuration !== null) {
       await director.health.use(configuration, nameOf(source!));
-      this.#mistakes = warningsOf(configuration);
+      this.#runs(configuration);
     }
     this.#open(director);
   }
@@ -145,7 +148,21 @@ export class Daemon {
     const configuration = await readConfigurationFile(source, this.#log);
     this.#refuseLoss(director, configuration, source);
     await director.health.use(configuration, nameOf(source));
-    this.#mistakes = warningsOf(configuration);
+    this.#runs(configuration);
+  }
+
+  /** Remember its mistakes, and watch its files if it asks for that. */
+  #runs({ files, globals, diagnostics }: DesiredConfiguration): void {
+    this.#mistakes = warningsOf({ diagnostics });
+    const wanted = `${globals.watchFileSec} ${files.join()}`;
+    // NB: one that goes on sees what changes while the file is being read.
+    if (this.#watched === wanted) return;
+    this.#watched = wanted;
+    this.#watch?.close();
+    this.#watch = globals.watchFileSec === 0 ? null : new FileWatch(files, globals.watchFileSec * 1000, () => {
+      this.#log.info(`${files.join(', ')} changed, reading it again`);
+      return this.reload();
+    });
   }
 
   #refuseLoss(director: Director, configuration: DesiredConfiguration, source: ConfigurationSource): void {
@@ -166,7 +183,7 @@ export class Daemon {
     if (configuration.services.length === 0 || (this.#source !== null && isSame(this.#source, source))) this.#refuseLoss(director, configuration, source);
     const commands = await director.health.use(configuration, nameOf(source), { alone: !keep });
     this.#source = source;
-    this.#mistakes = warningsOf(configuration);
+    this.#runs(configuration);
     return { commands };
   }
 
@@ -182,6 +199,7 @@ export class Daemon {
   }
 
   async #close(): Promise<void> {
+    this.#watch?.close();
     await Promise.all([this.#server.close(), this.#metrics?.close()]);
     await this.#director?.close();
   }
@@ -203,7 +221,7 @@ function isSame(one: ConfigurationSource, other: ConfigurationSource): boolean {
   return one.files.length === other.files.length && one.files.every((file, n) => resolve(file) === resolve(other.files[n]!));
 }
 
-function warningsOf({ diagnostics }: DesiredConfiguration): readonly string[] {
+function warningsOf({ diagnostics }: Pick<DesiredConfiguration, 'diagnostics'>): readonly string[] {
   return diagnostics.filter(({ severity }) => severity === 'warning').map(({ message }) => message);
 }
 

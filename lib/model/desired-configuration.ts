@@ -81,6 +81,8 @@ export interface DesiredGlobals {
     /** In the subject; empty: the host's name. */
     readonly router: string } | null;
   readonly rsInitNotifies: boolean;
+  /** Look so often whether the files changed, and read them again then; 0: only on SIGHUP. */
+  readonly watchFileSec: number;
 }
 
 export interface DesiredConfiguration {
@@ -102,7 +104,7 @@ export function destinationFor(id: ServiceId, destination: Destination): Destina
 }
 
 export const NO_GLOBALS: DesiredGlobals = {
-  timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, syncDaemon: null, flush: false, flushOnStop: false, fifo: null, fifoScript: null, webhook: null, smtp: null, rsInitNotifies: false,
+  timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, syncDaemon: null, flush: false, flushOnStop: false, fifo: null, fifoScript: null, webhook: null, smtp: null, rsInitNotifies: false, watchFileSec: 0,
 };
 
 /** What a service does that says nothing about policy. */

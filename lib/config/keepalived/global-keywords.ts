@@ -29,15 +29,15 @@ export interface GlobalDraft extends Writable<Omit<DesiredGlobals, 'smtp' | 'tim
 
 export function emptyGlobals(): GlobalDraft {
   return {
-    timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, syncDaemon: null, flush: false, flushOnStop: false, fifo: null, fifoScript: null, webhook: null, rsInitNotifies: false, smtpAlert: null, vrrpStrict: false,
+    timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, syncDaemon: null, flush: false, flushOnStop: false, fifo: null, fifoScript: null, webhook: null, rsInitNotifies: false, watchFileSec: 0, smtpAlert: null, vrrpStrict: false,
     vrrpVersion: 2, smtpServer: null, smtpFrom: '', smtpTo: [], smtpHelo: '', smtpTimeoutSec: DEFAULT_SMTP_TIMEOUT_SEC, routerId: '',
   };
 }
 
 export function finishGlobals(draft: GlobalDraft): DesiredGlobals {
-  const { timeouts, syncDaemon, flush, flushOnStop, fifo, fifoScript, webhook, rsInitNotifies } = draft;
+  const { timeouts, syncDaemon, flush, flushOnStop, fifo, fifoScript, webhook, rsInitNotifies, watchFileSec } = draft;
   const smtp = draft.smtpServer === null ? null : { ...draft.smtpServer, from: draft.smtpFrom, to: draft.smtpTo, helo: draft.smtpHelo, timeoutSec: draft.smtpTimeoutSec, router: draft.routerId };
-  return { timeouts, syncDaemon, flush, flushOnStop, fifo, fifoScript, webhook, smtp, rsInitNotifies };
+  return { timeouts, syncDaemon, flush, flushOnStop, fifo, fifoScript, webhook, smtp, rsInitNotifies, watchFileSec };
 }
 
 export function globalKeyword(globals: GlobalDraft, scripts: ScriptRules, source: LineSource, values: Values, diagnostics: Diagnostics): Keyword {

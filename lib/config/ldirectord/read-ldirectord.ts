@@ -3,7 +3,7 @@
  * starts nothing: that is an error here and the reader goes on, so that all mistakes are seen at once. Where ldirectord is silent and
  * does something nobody meant (a VIP without port is firewall mark), this one warns.
  */
-import type { DesiredConfiguration } from '../../model/desired-configuration.ts';
+import type { DesiredConfiguration, DesiredGlobals } from '../../model/desired-configuration.ts';
 import { NO_GLOBALS } from '../../model/desired-configuration.ts';
 import { serviceKey } from '../../model/virtual-service.ts';
 import type { ConfigHost } from '../config-host.ts';
@@ -19,6 +19,9 @@ export interface Section {
   readonly settings: Map<string, SettingLine>;
   readonly reals: { readonly line: SettingLine; readonly family: 4 | 6 }[];
 }
+
+const DEFAULT_INTERVAL_SEC = 10;
+const SMTP = { port: 25, helo: '', timeoutSec: 30, router: '' };
 
 export function readLdirectord(path: string, host: ConfigHost): DesiredConfiguration {
   const diagnostics = new Diagnostics();
@@ -60,7 +63,7 @@ export function readLdirectord(path: string, host: ConfigHost): DesiredConfigura
     seen.add(key);
   }
   const kept = [...globals].map(([name, { value, place }]) => ({ name, file: place.file, line: place.line, body: value }));
-  return { format: 'ldirectord', files: text === null ? [] : [path], services, globals: NO_GLOBALS, diagnostics: diagnostics.list.toSorted((a, b) => a.line - b.line), kept };
+  return { format: 'ldirectord', files: text === null ? [] : [path], services, globals: finishGlobals(globals, sections), diagnostics: diagnostics.list.toSorted((a, b) => a.line - b.line), kept };
 }
 
 function readInside(name: string, value: string, place: Place, section: Section | null, diagnostics: Diagnostics): void {
@@ -100,4 +103,14 @@ function complaintOf(name: string, value: string, setting: Setting): string | nu
 
 function unquoted(value: string): string {
   return /^"(.*)"$/s.exec(value)?.[1] ?? value;
+}
+
+/** Mails go to whom the file, or else its first section that says so, names; without a mail server, to this host's. */
+function finishGlobals(globals: ReadonlyMap<string, SettingLine>, sections: readonly Section[]): DesiredGlobals {
+  const found = (name: string): string | null => [globals, ...sections.map(({ settings }) => settings)].map((settings) => settings.get(name)?.value ?? null).find((value) => value !== null) ?? null;
+  const to = found('emailalert')?.split(/[\s,]+/).filter((one) => one !== '') ?? [];
+  return {
+    ...NO_GLOBALS, watchFileSec: globals.get('autoreload')?.value === 'yes' ? Number(globals.get('checkinterval')?.value ?? DEFAULT_INTERVAL_SEC) : 0,
+    smtp: to.length === 0 ? null : { ...SMTP, server: found('smtp') ?? '127.0.0.1', from: found('emailalertfrom') ?? '', to },
+  };
 }

@@ -56,8 +56,8 @@ class NativeReader {
       return { globals: NO_GLOBALS, services: [] };
     }
     const top = this.#nodes.object(contents as Node, TOP, 'the file', (node, type) => this.#nested(node, type)) ?? {};
-    const { services = [], version: _, ...globals } = top;
-    return { globals: { ...NO_GLOBALS, ...(globals as Partial<DesiredGlobals>) }, services: services as DesiredService[] };
+    const { services = [], version: _, watchFile = 0, ...globals } = top;
+    return { globals: { ...NO_GLOBALS, ...(globals as Partial<DesiredGlobals>), watchFileSec: watchFile as number }, services: services as DesiredService[] };
   }
 
   #object(node: Node, fields: Readonly<Record<string, Field>>, what: string): Values | null {

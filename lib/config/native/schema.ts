@@ -43,6 +43,7 @@ export const TOP: Fields = {
   fifoScript: { type: 'script', help: 'Started to read the pipe' },
   webhook: { type: 'text', help: 'URL that gets a JSON document for each change' },
   smtp: { type: 'smtp', help: 'Mail for each change' },
+  watchFile: { type: 'seconds', otherwise: 0, least: 0, help: 'Look so often whether this file changed, and read it again then; 0: only on SIGHUP' },
   rsInitNotifies: { type: 'flag', otherwise: false, help: 'notifyUp of servers that are up from the start' },
 };
 

@@ -14,10 +14,10 @@ const ANY_FLAGS = [['flag-1', SCHED_FLAG.flag1], ['flag-2', SCHED_FLAG.flag2], [
 type Values = Record<string, unknown>;
 
 export function writeNative({ services, globals }: Pick<DesiredConfiguration, 'services' | 'globals'>): string {
-  const { timeouts, syncDaemon, smtp, ...rest } = globals;
+  const { timeouts, syncDaemon, smtp, watchFileSec, ...rest } = globals;
   const anyTimeout = timeouts.tcp > 0 || timeouts.tcpFin > 0 || timeouts.udp > 0;
   const top = trimmed({
-    ...rest, version: 1, timeouts: anyTimeout ? trimmed({ ...timeouts }, TIMEOUTS) : null, syncDaemon: syncDaemon === null ? null : trimmed({ ...syncDaemon }, SYNC), smtp: smtp === null ? null : trimmed({ ...smtp }, SMTP),
+    ...rest, version: 1, watchFile: watchFileSec, timeouts: anyTimeout ? trimmed({ ...timeouts }, TIMEOUTS) : null, syncDaemon: syncDaemon === null ? null : trimmed({ ...syncDaemon }, SYNC), smtp: smtp === null ? null : trimmed({ ...smtp }, SMTP),
     services: services.map(serviceValues),
   }, TOP);
   return stringify(top, { lineWidth: 0, aliasDuplicateObjects: false });

@@ -1,7 +1,7 @@
 /** `tsipvs config` as a process, against a director that runs in this one: what is applied runs, checks and all; what is bad changes nothing. */
 import t, { type Test } from 'tap';
 import { execFile } from 'node:child_process';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -122,6 +122,26 @@ t.test('what is applied is checked, takes the place of what ran, stays, and is r
   t.match(await bench.client.call('health', {}), { source: second, services: [{}], refusedReload: { message: /has no services/ } });
   await new Promise((resolve) => server.close(resolve));
   await until('192.0.2.20:80 ');
+});
+
+t.test('watchFile: what changes is read again by itself; what is bad, or gone, is not taken', async (t) => {
+  const bench = await Bench.start(t);
+  const text = (...servers: string[]): string => `version: 1\nwatchFile: 0.1\nservices:\n  - {listen: tcp 192.0.2.10:80, servers: [${servers.join(', ')}]}\n`;
+  const until = async (wanted: string): Promise<void> => {
+    while ((await bench.table())[0] !== `192.0.2.10:80 ${wanted}`) await sleep(20);
+  };
+  const file = bench.file('watched.yaml', text('10.0.0.1:80'));
+  t.equal((await bench.tsipvs('apply', file)).status, 0);
+  bench.file('watched.yaml', text('10.0.0.1:80', '10.0.0.2:80'));
+  await until('10.0.0.1:1 10.0.0.2:1');
+  bench.file('watched.yaml', 'version: 1\nservices: [');
+  while ((await bench.client.call('health', {})).refusedReload === null) await sleep(20);
+  unlinkSync(file);
+  await sleep(300);
+  t.same(await bench.table(), ['192.0.2.10:80 10.0.0.1:1 10.0.0.2:1']);
+  bench.file('watched.yaml', text('10.0.0.3:80'));
+  await until('10.0.0.3:1');
+  t.equal((await bench.client.call('health', {})).refusedReload, null);
 });
 
 t.test('where a group may use the socket, programs run only from files that nobody else can write', async (t) => {
