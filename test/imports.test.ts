@@ -40,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lib/configured-mirror.ts': ['lib/model'],
   'lib/guard-linger.ts': ['lib/model'],
   'lib/configuration-file.ts': ['lib/config', 'lib/control', 'lib/model'],
+  'lib/file-watch.ts': [],
   'lib/rules-file.ts': ['lib/config', 'lib/control', 'lib/model'],
   'lib/package-version.ts': [],
   'lib/service-manager.ts': ['native-shims'],
