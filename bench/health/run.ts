@@ -6,7 +6,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { MonitorPool } from '../../lib/health/monitor-pool.ts';
 import { hostClock } from '../../lib/health/clock.ts';
@@ -14,18 +14,32 @@ import { runProbe } from '../../lib/health/index.ts';
 import { hostSockets } from '../../lib/health/probe-sockets.ts';
 import type { CheckKind, HealthCheck } from '../../lib/model/health-check.ts';
 import { readLargeConfiguration } from './large-configuration.ts';
+import { PORTS, serve, type Ports } from './real-servers.ts';
 
 const MONITORS = 2_000;
+/** A TLS handshake costs both ends so much that more would measure the server's process. */
+const SECURE_MONITORS = 500;
 const INTERVAL_SEC = 5;
 /** Percent of one core. */
 const CPU_BOUND = 10;
 const PARSE_BOUND_MS = 1_000;
 /** Different targets each: identical checks of one target would be probed once for all. */
 const ADDRESSES = 250;
-const PORTS = MONITORS / ADDRESSES;
 
 const HTTP: CheckKind = { kind: 'http', tls: false, urls: [{ path: '/' }], version: '1.0', method: 'GET', sni: null, verify: false, fastRecovery: false, userAgent: 'KeepAliveClient' };
+const HTTPS: CheckKind = { ...HTTP, tls: true };
 
+/** A sixth each; what is asked differs where the target does not, so that every monitor has a probe of its own. */
+const MIXED: readonly ((n: number, ports: Ports) => Probed)[] = [
+  (n, { web }) => ({ check: { kind: 'tcp' }, target: targetOf(n, web) }),
+  (n, { web }) => ({ check: HTTP, target: targetOf(n, web) }),
+  (n, { mail }) => ({ check: { kind: 'smtp', helo: 'smtpchecker.keepalived.org' }, target: targetOf(n, mail) }),
+  (n, { dns }) => ({ check: { kind: 'dns', name: `n${n}.example.org`, type: 'SOA' }, target: { address: '127.0.0.1', port: dns[n % PORTS]! } }),
+  (n, { echo }) => ({ check: { kind: 'udp', payload: n.toString(16).padStart(8, '0'), requireReply: true, minLength: 4, maxLength: 4 }, target: { address: '127.0.0.1', port: echo[n % PORTS]! } }),
+  (n) => ({ check: { kind: 'ping' }, target: { address: `127.0.${1 + (n >> 8)}.${n & 255}`, port: 0 } }),
+];
+
+interface Probed { readonly check: CheckKind; readonly target: { readonly address: string; readonly port: number } }
 interface Row { readonly what: string; readonly value: number; readonly unit: string; readonly bound: number | null }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -38,10 +52,14 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(`${row.what.padEnd(64)} ${row.value.toFixed(1).padStart(8)} ${row.unit}${row.bound === null ? '' : row.value <= row.bound ? `  (bound ${row.bound}: holds)` : `  (bound ${row.bound}: MISSED)`}\n`);
   };
   try {
-    const [ports] = await once(server, 'message') as [number[]];
-    add({ what: `peer: ${MONITORS} connects each ${INTERVAL_SEC} s by node:net and nothing else`, value: await peerCpu(ports, seconds), unit: '% CPU', bound: null });
-    add({ what: `${MONITORS} TCP_CHECK monitors, interval ${INTERVAL_SEC} s`, value: await monitorsCpu({ kind: 'tcp' }, ports, seconds), unit: '% CPU', bound: CPU_BOUND });
-    add({ what: `${MONITORS} HTTP_GET monitors, interval ${INTERVAL_SEC} s`, value: await monitorsCpu(HTTP, ports, seconds), unit: '% CPU', bound: null });
+    const [ports] = await once(server, 'message') as [Ports];
+    const all = (check: CheckKind, at: readonly number[]) => (n: number): Probed => ({ check, target: targetOf(n, at) });
+    add({ what: `peer: ${MONITORS} connects each ${INTERVAL_SEC} s by node:net and nothing else`, value: await peerCpu(ports.web, seconds), unit: '% CPU', bound: null });
+    add({ what: `${MONITORS} TCP_CHECK monitors, interval ${INTERVAL_SEC} s`, value: await monitorsCpu(all({ kind: 'tcp' }, ports.web), seconds), unit: '% CPU', bound: CPU_BOUND });
+    add({ what: `${MONITORS} HTTP_GET monitors, interval ${INTERVAL_SEC} s`, value: await monitorsCpu(all(HTTP, ports.web), seconds), unit: '% CPU', bound: CPU_BOUND });
+    add({ what: `${MONITORS} monitors: TCP, HTTP, SMTP, DNS, UDP, ping, a sixth each`, value: await monitorsCpu((n) => MIXED[n % MIXED.length]!(n, ports), seconds), unit: '% CPU', bound: CPU_BOUND });
+    if (ports.secureWeb === null) process.stdout.write('no openssl here to make a certificate with: SSL_GET is not measured\n');
+    else add({ what: `${SECURE_MONITORS} SSL_GET monitors (TLS 1.3, a whole handshake each)`, value: await monitorsCpu(all(HTTPS, ports.secureWeb), seconds, SECURE_MONITORS), unit: '% CPU', bound: null });
   } finally {
     server.kill();
   }
@@ -51,16 +69,19 @@ async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--assert') && rows.some(({ value, bound }) => bound !== null && value > bound)) process.exitCode = 1;
 }
 
-/** Percent of a core over `seconds`, once every monitor has probed. */
-async function monitorsCpu(check: CheckKind, ports: readonly number[], seconds: number): Promise<number> {
+/** Percent of a core over `seconds`, once every monitor has probed, and the code is as warm as that makes it. */
+async function monitorsCpu(probed: (n: number) => Probed, seconds: number, monitors = MONITORS): Promise<number> {
   const pool = new MonitorPool({ clock: hostClock, random: Math.random, probe: (what, target, step, controller) => runProbe(what, target, step, hostSockets, controller) });
-  for (let n = 0; n < MONITORS; n++) pool.watch(checkOf(check, n), targetOf(n, ports), () => {});
+  for (let n = 0; n < monitors; n++) {
+    const { check, target } = probed(n);
+    pool.watch(checkOf(check, n), target, () => {});
+  }
   await pause(INTERVAL_SEC * 1000 + 500);
   const before = pool.statistics.passed;
   const percent = await cpuOver(seconds);
   const { passed, failed } = pool.statistics;
   pool.close();
-  const expected = (MONITORS / INTERVAL_SEC) * seconds;
+  const expected = (monitors / INTERVAL_SEC) * seconds;
   if (failed > 0 || passed - before < expected * 0.9) throw new Error(`${failed} probes failed, ${passed - before} of ${expected} passed: this measured something else`);
   return percent;
 }
@@ -97,20 +118,6 @@ async function cpuOver(seconds: number): Promise<number> {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Real servers: every address of 127.0.0.0/8 at a few ports, in a process of their own. */
-async function serve(): Promise<void> {
-  const ports = await Promise.all(Array.from({ length: PORTS }, async () => {
-    const server = createServer((socket) => {
-      socket.on('error', () => {});
-      socket.once('data', () => socket.end('HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok'));
-    }).listen({ port: 0, host: '0.0.0.0', backlog: 4096 });
-    await once(server, 'listening');
-    return (server.address() as { port: number }).port;
-  }));
-  process.send!(ports);
-  process.once('disconnect', () => process.exit());
 }
 
 await main(process.argv.slice(2));
