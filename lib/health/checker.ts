@@ -31,7 +31,13 @@ export interface ProbeOutcome {
   readonly weightAdd?: number;
 }
 
-export interface TlsOptions { readonly servername: string | null; readonly verify: boolean }
+export interface TlsOptions {
+  /** SNI; null sends none. */
+  readonly servername: string | null;
+  /** Whom the certificate must name, if it is verified. */
+  readonly identity: string;
+  readonly verify: boolean;
+}
 
 /** How checkers reach the network. Errors come through the listeners. */
 export interface ProbeSockets {

@@ -7,32 +7,36 @@ import { createHash } from 'node:crypto';
 
 const HEADER_END = Buffer.from('\r\n\r\n', 'latin1');
 
-export interface HttpReply {
+export interface HttpHeader {
   /** With the empty line that ends it. */
-  readonly header: Buffer;
-  readonly body: Buffer;
+  readonly length: number;
   /** Null where the first line is not HTTP. */
   readonly status: number | null;
+  readonly contentLength: number | null;
+}
+
+/** 0 while (or if for ever) it has no end. */
+export function headerLength(received: Buffer): number {
+  const at = received.indexOf(HEADER_END);
+  return at < 0 ? 0 : at + HEADER_END.length;
 }
 
 /** Null while (or if for ever) the header has no end. */
-export function splitReply(received: Buffer): HttpReply | null {
-  const at = received.indexOf(HEADER_END);
-  if (at < 0) return null;
-  const header = received.subarray(0, at + HEADER_END.length);
-  const text = header.toString('latin1');
-  const length = contentLength(text);
-  const body = received.subarray(header.length);
+export function readHeader(received: Buffer): HttpHeader | null {
+  const length = headerLength(received);
+  if (length === 0) return null;
+  const text = received.toString('latin1', 0, length);
   const status = /^HTTP\/\d\.\d (\d{3})\b/.exec(text);
-  return { header, body: length !== null && length < body.length ? body.subarray(0, length) : body, status: status === null ? null : Number(status[1]) };
+  const contentLength = /\r\ncontent-length:[ \t]*(\d{1,15})/i.exec(text);
+  return { length, status: status === null ? null : Number(status[1]), contentLength: contentLength === null ? null : Number(contentLength[1]) };
 }
 
-/** Whether everything that Content-Length promises is there. */
-export function isComplete(received: Buffer): boolean {
-  const at = received.indexOf(HEADER_END);
-  if (at < 0) return false;
-  const length = contentLength(received.toString('latin1', 0, at + HEADER_END.length));
-  return length !== null && received.length - at - HEADER_END.length >= length;
+/** Null where the header has no end; the body is what genhash hashes. */
+export function splitReply(received: Buffer): { readonly header: Buffer; readonly body: Buffer } | null {
+  const header = readHeader(received);
+  if (header === null) return null;
+  const { length, contentLength } = header;
+  return { header: received.subarray(0, length), body: received.subarray(length, contentLength === null ? received.length : length + contentLength) };
 }
 
 export function digestOf(body: Uint8Array): string {
@@ -43,9 +47,4 @@ export function digestOf(body: Uint8Array): string {
 export function keepalivedRequest(path: string, host: string, version: '1.0' | '1.0C' | '1.1', userAgent: string, method = 'GET'): string {
   const close = version === '1.0' ? '' : 'Connection: close\r\n';
   return `${method} ${path} HTTP/${version === '1.1' ? '1.1' : '1.0'}\r\nUser-Agent: ${userAgent}\r\n${close}Host: ${host}\r\n\r\n`;
-}
-
-function contentLength(header: string): number | null {
-  const match = /\r\ncontent-length:[ \t]*(\d{1,15})/i.exec(header);
-  return match === null ? null : Number(match[1]);
 }

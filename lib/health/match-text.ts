@@ -16,8 +16,8 @@ const POSIX_CLASSES: Readonly<Record<string, string>> = {
 const FLAGS: Readonly<Record<string, string>> = { caseless: 'i', multiline: 'm', dotall: 's' };
 
 const expressions = new Map<string, RegExp | null>();
-const sandbox = createContext({ expression: /./, text: '' });
-const script = new Script('(() => { const found = expression.exec(text); return found === null ? -1 : found.index; })()', { filename: 'match-text' });
+const sandbox = createContext({ expression: /./, text: '', from: 0 });
+const script = new Script('(() => { expression.lastIndex = from; const found = expression.exec(text); return found === null ? -1 : found.index; })()', { filename: 'match-text' });
 
 /** The compiled expression, or null where it is none. */
 export function toRegExp(source: string, options: readonly string[] = []): RegExp | null {
@@ -30,10 +30,11 @@ export function toRegExp(source: string, options: readonly string[] = []): RegEx
   return expression;
 }
 
-/** Where the expression first matches, -1 if nowhere (or not within the time limit). */
-export function firstMatch(expression: RegExp, text: string): number {
+/** Where the expression first matches at or behind `from`, -1 if nowhere (or not within the time limit). What lies before `from` can be looked back at, as with PCRE's start offset. */
+export function firstMatch(expression: RegExp, text: string, from = 0): number {
   sandbox['expression'] = expression;
   sandbox['text'] = text;
+  sandbox['from'] = from;
   try {
     return script.runInContext(sandbox, { timeout: LIMIT_MS }) as number;
   } catch {
@@ -45,7 +46,8 @@ export function firstMatch(expression: RegExp, text: string): number {
 
 function compile(source: string, options: readonly string[]): RegExp | null {
   const translated = source.replace(/\[:(\w+):\]/g, (whole, name: string) => POSIX_CLASSES[name] ?? whole).replace(/\(\?i\)/g, '');
-  const flags = [...new Set([...options.map((option) => FLAGS[option] ?? ''), source.includes('(?i)') ? 'i' : ''])].join('');
+  // g: lastIndex says where to start.
+  const flags = [...new Set(['g', ...options.map((option) => FLAGS[option] ?? ''), source.includes('(?i)') ? 'i' : ''])].join('');
   try {
     return new RegExp(translated, flags);
   } catch {

@@ -126,9 +126,9 @@ export class NodeDatagrams implements Datagrams {
 /** One for each choice, not one a probe: making it costs as much as the handshake. It holds no sessions, every handshake is a whole one. */
 const contexts = new Map<boolean, SecureContext>();
 
-function secured(socket: Duplex, { servername, verify }: TlsOptions): Duplex {
+function secured(socket: Duplex, { servername, identity, verify }: TlsOptions): Duplex {
   let secureContext = contexts.get(verify);
   // Old real servers are to be checked, not to be judged, unless asked for.
   if (secureContext === undefined) contexts.set(verify, (secureContext = createSecureContext(verify ? {} : { minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' })));
-  return connectTls({ socket, secureContext, rejectUnauthorized: verify, ...(servername === null ? {} : { servername }) });
+  return connectTls({ socket, secureContext, rejectUnauthorized: verify, host: identity, ...(servername === null ? {} : { servername }) });
 }

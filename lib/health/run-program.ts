@@ -1,12 +1,15 @@
 /**
  * Run a program of the configuration (check, notify script, load command) with a time limit, as the user it asks for, in a process
- * group of its own, so that what it started ends with it. Output beyond the limit is thrown away, not collected.
+ * group of its own, so that what it started ends with it. When its time is over the verdict is there at once; the program is asked to end
+ * (SIGTERM), and what is left of it after a while, or when it has ended itself, is killed. Output beyond the limit is thrown away, not collected.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { StopSignal } from './stop-signal.ts';
 
 const MAX_OUTPUT_BYTES = 64 * 1024;
+/** Between SIGTERM and SIGKILL (keepalived's). */
+const TERMINATION_MS = 2_000;
 
 export interface ProgramOptions {
   readonly signal: StopSignal;
@@ -32,20 +35,23 @@ export function runProgram(words: readonly string[], { signal, user, group, want
     if (signal.aborted) return resolve({ status: null, output: '', problem: 'no time left' });
     const child = spawn(program, args, { detached: true, stdio: ['ignore', wantsOutput ? 'pipe' : 'ignore', 'ignore'], ...ids });
     let output = '';
-    const kill = (): void => {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        // It ended at this very moment.
-      }
+    const stop = (): void => {
       child.stdout?.destroy();
       finish({ status: null, output, problem: `${program} did not end in time` });
+      if (child.pid === undefined || child.exitCode !== null) return;
+      signalGroup(child.pid, 'SIGTERM');
+      const kill = (): void => {
+        clearTimeout(timer);
+        signalGroup(child.pid!, 'SIGKILL');
+      };
+      const timer = setTimeout(kill, TERMINATION_MS).unref();
+      child.once('exit', kill);
     };
     const finish = (result: ProgramResult): void => {
-      signal.removeEventListener('abort', kill);
+      signal.removeEventListener('abort', stop);
       resolve(result);
     };
-    signal.addEventListener('abort', kill, { once: true });
+    signal.addEventListener('abort', stop, { once: true });
     child.stdout?.setEncoding('latin1').on('data', (text: string) => {
       if (output.length < MAX_OUTPUT_BYTES) output += text;
     });
@@ -55,6 +61,14 @@ export function runProgram(words: readonly string[], { signal, user, group, want
     const ended = wantsOutput ? 'close' : 'exit';
     child.once(ended, (status: number | null, cause: string | null) => finish({ status, output, problem: status === null ? `${program} was ended by ${cause}` : '' }));
   });
+}
+
+function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch {
+    // Nobody of it is left.
+  }
 }
 
 /** Numeric ids by /etc/passwd and /etc/group; numbers are taken as they are. Null where there is none. */

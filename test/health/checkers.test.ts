@@ -2,8 +2,8 @@
 import t from 'tap';
 import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
@@ -12,7 +12,7 @@ import { CHECKERS, runProbe } from '../../lib/health/index.ts';
 import type { ProbeOutcome } from '../../lib/health/checker.ts';
 import { hostSockets, nodeSockets } from '../../lib/health/probe-sockets.ts';
 import { Stop } from '../../lib/health/stop-signal.ts';
-import { healthCheck, hostileCases, TcpTarget } from './checker-cases.ts';
+import { healthCheck, HOSTILE, hostileCases, TcpTarget } from './checker-cases.ts';
 
 const HTTP: Extract<CheckKind, { kind: 'http' }> = { kind: 'http', tls: false, urls: [{ path: '/' }], version: '1.0', method: 'GET', sni: null, verify: false, fastRecovery: false, userAgent: 'KeepAliveClient' };
 const SMTP: CheckKind = { kind: 'smtp', helo: 'smtpchecker.keepalived.org' };
@@ -63,6 +63,10 @@ t.test('http: status ranges, digest, expression with offsets, host with its port
     [{ digest: DIGEST }, ok, true], [{ digest: DIGEST.toUpperCase() }, ok, true], [{ digest: DIGEST }, ok.replace('hello', 'HELLO'), /digest/],
     [{ regex: 'hel+o' }, ok, true], [{ regex: 'HEL+O' }, ok, /does not match/], [{ regex: 'HEL+O', regexOptions: ['caseless'] }, ok, true], [{ regex: 'hello', regexNegate: true }, ok, /matches/],
     [{ regex: 'l', regexMinOffset: 3, regexMaxOffset: 3 }, ok, true], [{ regex: 'o', regexMaxOffset: 3 }, ok, /does not match/], [{ regex: '(' }, ok, /not a regular expression/],
+    [{ regex: '^lo', regexMinOffset: 3 }, ok, /does not match/], [{ regex: '(?<=l)l', regexMinOffset: 3 }, ok, true], [{ regex: 'h', regexMinOffset: 99 }, ok, /does not match/],
+    [{ regex: 'hello' }, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello\n\r\n0\r\n\r\n', true],
+    // Chunks stay framed, as genhash has it.
+    [{ digest: '8aea47faa8ff765544508726bbcd3b9d' }, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello\n\r\n0\r\n\r\n', true],
     [{}, 'garbage\r\n\r\n', /not HTTP/],
   ];
   for (const [url, reply, wanted] of cases) {
@@ -78,6 +82,30 @@ t.test('http: the step chooses the url; a digest does not wait for the end of a 
   const { outcome, heard } = await answered(check, () => 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n', { step: 1 });
   t.same(outcome, { ok: true, error: '' });
   t.match(heard, /^GET \/b /);
+});
+
+t.test('http: the whole page is waited for, whoever looks at it; so much of one without an end is enough', async (t) => {
+  const begun = 'HTTP/1.0 200 OK\r\nContent-Length: 60\r\n\r\nhello\n';
+  const probe = async (behave: (socket: Socket) => void, url: object, timeoutSec: number): Promise<ProbeOutcome> => {
+    const target = new TcpTarget(behave);
+    const outcome = await runProbe(healthCheck({ ...HTTP, urls: [{ path: '/', ...url }] }, timeoutSec), { address: '127.0.0.1', port: await target.listen() }, 0, hostSockets);
+    target.close();
+    return outcome;
+  };
+  for (const url of [{}, { digest: DIGEST }]) {
+    t.match(await probe((socket) => void socket.write(begun), url, 0.3), { ok: false, error: 'connected, but no complete answer in time' });
+    t.same(await probe((socket) => void socket.end(begun), url, 5), { ok: true, error: '' }, 'the end comes before Content-Length says');
+    const pieces = [...begun.replace('60', '6')];
+    t.same(await probe((socket) => {
+      const timer = setInterval(() => (pieces.length > 0 ? socket.write(pieces.shift()!) : clearInterval(timer)), 2);
+    }, url, 5), { ok: true, error: '' }, 'octet by octet, and the connection stays open');
+  }
+  const endless = (socket: Socket): void => {
+    socket.write('HTTP/1.0 200 OK\r\n\r\n');
+    HOSTILE['floods']!(socket);
+  };
+  t.same(await probe(endless, {}, 10), { ok: true, error: '' });
+  t.match(await probe(endless, { digest: DIGEST }, 10), { ok: false, error: /longer than 4194304 bytes/ });
 });
 
 t.test('an expression that would backtrack for minutes is no match, soon', async (t) => {
@@ -171,6 +199,37 @@ t.test('exec: exit status, placeholders, dynamic weight, output, time limit with
   t.match(await run('sleep 60 & sleep 60', {}, 0.3), { ok: false, error: /did not end in time/ });
   t.match(await runProbe(healthCheck({ kind: 'exec', command: '/no/such/program', dynamicWeight: false }, 5), { address: '10.1.0.1', port: 80 }, 0, hostSockets), { ok: false, error: /no such file/ });
   t.match(await run('exit 0', { user: 'no-such-user' }), { ok: false, error: /no user no-such-user/ });
+});
+
+t.test('a program past its time is asked to end, with all that it started; what does not is killed', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'exec-end-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const alive = setInterval(() => {}, 1000);
+  t.teardown(() => clearInterval(alive));
+  const path = join(directory, 'check.sh');
+  const run = async (script: string): Promise<ProbeOutcome> => {
+    writeFileSync(path, `#!/bin/sh\necho $$ > ${directory}/pid\n${script}\n`);
+    chmodSync(path, 0o755);
+    return runProbe(healthCheck({ kind: 'exec', command: path, dynamicWeight: false }, 0.5), { address: '10.1.0.1', port: 80 }, 0, hostSockets);
+  };
+  const gone = async (): Promise<boolean> => {
+    const leader = Number(readFileSync(join(directory, 'pid'), 'utf8'));
+    for (let wait = 0; wait < 200; wait++) {
+      try {
+        process.kill(-leader, 0);
+      } catch {
+        return true;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return false;
+  };
+  t.match(await run(`trap 'touch ${directory}/asked; exit 0' TERM; while :; do sleep 0.05; done`), { ok: false, error: /did not end in time/ });
+  t.ok(await gone());
+  t.ok(existsSync(join(directory, 'asked')), 'SIGTERM first');
+  t.match(await run(`trap '' TERM; (trap '' TERM; sleep 60) & sleep 60; sleep 60`), { ok: false, error: /did not end in time/ });
+  t.doesNotThrow(() => process.kill(-Number(readFileSync(join(directory, 'pid'), 'utf8')), 0), 'the verdict does not wait for its end');
+  t.ok(await gone());
 });
 
 t.test('file: a number that fails, or that is added to the weight', async (t) => {

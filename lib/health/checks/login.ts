@@ -33,7 +33,7 @@ export const checkLogin: Checker<'login'> = async (check, target, context) => {
   if (check.service === 'radius') return speakRadius(check, target, context);
   if (check.service === 'sip' && check.udp === true) return speakSipUdp(check, target, context);
   const plain = Object.hasOwn(TLS_SERVICES, check.service) ? TLS_SERVICES[check.service]! : null;
-  const connection = await ProbeConnection.open(target, context, plain === null ? undefined : { servername: null, verify: false });
+  const connection = await ProbeConnection.open(target, context, plain === null ? undefined : { servername: null, identity: target.address, verify: false });
   try {
     const name = plain ?? check.service;
     return Object.hasOwn(PROTOCOLS, name) ? await PROTOCOLS[name]!(connection, check, target, context) : PASSED;

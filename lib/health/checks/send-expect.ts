@@ -15,7 +15,7 @@ export const checkSendExpect: Checker<'send-expect'> = async (check, target, con
   const matches = matcher(check);
   if (matches === null) return failed(`${JSON.stringify(check.expect)} is not a regular expression`);
   if (check.udp) return verdict(matches, await datagramExchange(target, context, Buffer.from(check.send, 'latin1')));
-  const connection = await ProbeConnection.open(target, context, check.tls === true ? { servername: null, verify: false } : undefined);
+  const connection = await ProbeConnection.open(target, context, check.tls === true ? { servername: null, identity: target.address, verify: false } : undefined);
   try {
     if (check.send !== '') connection.write(Buffer.from(check.send, 'latin1'));
     // Nothing expected: the connection was what counts.
