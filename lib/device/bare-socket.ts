@@ -6,7 +6,10 @@ import { socketAddress } from './socket-address.ts';
 const AF_INET = 2, AF_INET6 = 10;
 export const SOCK_STREAM = 1, SOCK_DGRAM = 2;
 const NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
+const SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_LINGER = 13;
 const IPPROTO_IP = 0, IP_BIND_ADDRESS_NO_PORT = 24;
+/** struct linger: close() resets the connection. */
+const AT_ONCE = new Uint8Array(Int32Array.of(1, 0).buffer);
 
 /** What is received is looked at before the next is: one buffer serves all. A turn reads no more than this of one socket. */
 export const received = new Uint8Array(65_536);
@@ -36,13 +39,24 @@ export function openBare(type: typeof SOCK_STREAM | typeof SOCK_DGRAM, target: M
   try {
     markSocket(fd, target);
     if (from !== null) {
-      // Connections in TIME-WAIT hold their port only against the same peer then: 2,000 checks from one address would use up all ports.
-      if (type === SOCK_STREAM && !target.bindPort) setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+      if (type === SOCK_STREAM) choosePort(fd, target);
       bind(fd, from);
     }
     return fd;
   } catch (error) {
     closeFd(fd);
     throw error;
+  }
+}
+
+/** Connections in TIME-WAIT shall not stand in the way of later ones from the same address. */
+function choosePort(fd: number, { bindPort }: MarkedTarget): void {
+  if (bindPort) {
+    // A port that was asked for is used by one check after the other, of several servers too.
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, AT_ONCE);
+  } else {
+    // Chosen when connecting, it only has to be free against that peer: 2,000 checks would use up all ports otherwise.
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   }
 }

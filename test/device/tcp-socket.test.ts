@@ -1,8 +1,10 @@
 /** TCP by bare system calls, against this host's own listeners: at once, refused, those that have to wait, floods, ends, and what is left open. */
 import t from 'tap';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { ByteStream, StreamListener } from '../../lib/device/byte-stream.ts';
 import { readiness } from '../../lib/device/readiness.ts';
@@ -49,7 +51,7 @@ async function listening(behave: (socket: Socket) => void, host = '127.0.0.1'): 
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-function opened(port: number, more: { readonly bindAddress?: string; readonly address?: string } = {}): { stream: ByteStream; told: Told } {
+function opened(port: number, more: { readonly bindAddress?: string; readonly bindPort?: number; readonly address?: string } = {}): { stream: ByteStream; told: Told } {
   const told = new Told();
   const stream = tcpSocket({ address: '127.0.0.1', port, ...more })!;
   stream.open(told);
@@ -200,6 +202,35 @@ t.test('no descriptor is left, whatever becomes of a connection', { skip: SKIP }
   t.equal(descriptors(), before);
   t.equal(readiness().size, 0);
   server.close();
+});
+
+t.test('a port that is asked for serves one connection after the other, to several servers at once too', { skip: SKIP }, async (t) => {
+  const servers = [await listening((socket) => void socket.resume()), await listening((socket) => void socket.resume())];
+  const bindPort = (servers[0]!.port % 20_000) + 10_000;
+  for (let round = 0; round < 3; round++) {
+    const both = servers.map(({ port }) => opened(port, { bindAddress: '127.0.0.77', bindPort }));
+    for (const { told } of both) t.same(await told.until(1), ['opened']);
+    for (const { stream } of both) stream.close();
+  }
+  for (const { server } of servers) server.close();
+});
+
+t.test('connections from one address do not use up its ports', { skip: SKIP }, async (t) => {
+  // Of a port range of two, in a namespace of its own, four servers are reached from one address.
+  const program = `
+    import { tcpSocket } from ${JSON.stringify(join(import.meta.dirname, '../../lib/device/tcp-socket.js'))};
+    import { createServer } from 'node:net';
+    for (let n = 0; n < 4; n++) {
+      const server = createServer((socket) => socket.on('error', () => {})).listen(7000 + n, '127.0.0.1');
+      await new Promise((resolve) => server.once('listening', resolve));
+      const stream = tcpSocket({ address: '127.0.0.1', port: 7000 + n, bindAddress: '127.0.0.5' });
+      stream.open({ opened: () => process.stdout.write('o'), failed: (error) => process.stdout.write(error.code) });
+      stream.close();
+    }
+    process.exit();`;
+  const run = spawnSync('unshare', ['-n', 'sh', '-c', 'ip link set lo up; echo 40000 40001 > /proc/sys/net/ipv4/ip_local_port_range; exec "$0" --input-type=module -e "$1"', process.execPath, program], { encoding: 'utf8', timeout: 30_000 });
+  if (/Operation not permitted/.test(run.stderr)) t.comment('network namespaces need root');
+  else t.equal(run.stdout, 'oooo', run.stderr);
 });
 
 function connections(server: Server): Promise<number> {
