@@ -17,6 +17,7 @@ import { hostSockets } from './health/probe-sockets.ts';
 import { readLoad } from './health/read-load.ts';
 import type { LiveDevice } from './live-devices.ts';
 import { LivePlane } from './live-plane.ts';
+import type { WorkerChoice } from './live-workers.ts';
 import type { MetricsSnapshot } from './metrics/definitions.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
 import type { NetworkState } from './model/network-state.ts';
@@ -94,6 +95,11 @@ export class Director {
   /** "packet", "xdp", "packet+xdp", "pcap", or "none". */
   get deviceKinds(): string {
     return this.#live?.deviceKinds ?? 'none';
+  }
+
+  /** Data-plane threads, and why so many; null without devices. */
+  get workers(): WorkerChoice | null {
+    return this.#live?.workers ?? null;
   }
 
   get interfaces(): readonly string[] {

@@ -9,6 +9,7 @@
  * plane knows it, and a removed one until its connections have ended (guard-linger.ts).
  */
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { closeFd, eventfd, eventfdSignal, nativeProblem } from '../native-shims/index.ts';
@@ -27,7 +28,7 @@ import { ConfiguredMirror } from './configured-mirror.ts';
 import { GuardLinger } from './guard-linger.ts';
 import { chooseDevices, type LiveDevice } from './live-devices.ts';
 import { chooseInterfaces } from './live-interfaces.ts';
-import { workerCount } from './live-workers.ts';
+import { chooseWorkers, type WorkerChoice } from './live-workers.ts';
 import type { DataplaneLink } from './model/dataplane-link.ts';
 import { LvsError } from './model/errors.ts';
 import type { NetworkInterface, NetworkState } from './model/network-state.ts';
@@ -83,6 +84,7 @@ export class LivePlane implements DataplaneLink {
   #filter: XdpFilter | null = null;
   #queuesTimer: NodeJS.Timeout | null = null;
   #deviceKinds = '';
+  #workers: WorkerChoice = { count: 0, why: '' };
   readonly #offloads = new Offloads();
   #worker: WorkerLink | null = null;
   #keepAliveTimer: NodeJS.Timeout | null = null;
@@ -115,6 +117,11 @@ export class LivePlane implements DataplaneLink {
   /** Kinds of device in use: "packet", "xdp", "packet+xdp". */
   get deviceKinds(): string {
     return this.#deviceKinds;
+  }
+
+  /** Data-plane threads, and why so many. */
+  get workers(): WorkerChoice {
+    return this.#workers;
   }
 
   get network(): NetworkState | null {
@@ -181,9 +188,12 @@ export class LivePlane implements DataplaneLink {
     const { filter, lines } = chooseDevices(device, chosen);
     this.#filter = filter;
     for (const { interface: name, line } of lines) log.info(line, { interface: name });
+    this.#workers = chooseWorkers(workers, {
+      device, processors: availableParallelism(), xdpQueues: this.#names.filter((name) => filter?.has(name) === true).map(receiveQueues),
+    });
     this.#worker = await WorkerLink.start({
       file: workerFile('worker.js'), forwarderFile: workerFile('forwarder-worker.js'),
-      forwarderWakes: Array.from({ length: workerCount(workers, device) - 1 }, wakeSignal), device: device === 'pcap' ? 'pcap' : 'packet', maxConnections,
+      forwarderWakes: Array.from({ length: this.#workers.count - 1 }, wakeSignal), device: device === 'pcap' ? 'pcap' : 'packet', maxConnections,
       interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name, socketsFd: filter?.has(name) === true ? filter.socketsFd(name) : null })), connTabSize, ownVips, local, onLine: (name, line) => log.info(line, { interface: name }),
       wake: wakeSignal(), onCrash: onFailure, onResolve: (interfaceIdx, address) => watch.resolveNeighbour(interfaceIdx, address),
     });

@@ -261,6 +261,11 @@ export function readFrames(fd: number, address: number, stride: number, capacity
   return native().readFrames(fd, address, stride, capacity, lengths.length, lengths);
 }
 
+/** recvmmsg(2) of up to `count` (64 at most) waiting messages into `address`, `address + stride` ...: how many came. The length of one that was longer than `capacity` is -1. */
+export function receiveFrames(fd: number, address: number, stride: number, capacity: number, count: number, lengths: Int32Array): number {
+  return native().receiveFrames(fd, address, stride, capacity, Math.min(count, lengths.length), lengths);
+}
+
 /** Tell an AF_XDP socket to send what its transmit ring holds: 0, or -errno (-EAGAIN: some sent, call again). */
 export function kick(fd: number): number {
   return native().kick(fd);
@@ -275,9 +280,9 @@ export interface Mapping {
   release(): void;
 }
 
-/** Map a descriptor (a packet ring, or one of several at their offsets), shared. */
-export function mapDescriptor(fd: number, length: number, offset = 0): Mapping {
-  return map(descriptor(fd), length, false, whole(offset, 'offset'));
+/** Map a descriptor (a packet ring, or one of several at their offsets), shared; right behind it, in one buffer, `extra` bytes as of allocate(). */
+export function mapDescriptor(fd: number, length: number, offset = 0, extra = 0): Mapping {
+  return map(descriptor(fd), length, false, whole(offset, 'offset'), whole(extra, 'extra'));
 }
 
 /** Page-aligned zeroed memory; pages are only used when touched. `huge` asks for transparent huge pages. */
@@ -416,15 +421,15 @@ function interfaceName(name: string): string {
   return name;
 }
 
-function map(fd: number, length: number, huge: boolean, offset = 0): Mapping {
+function map(fd: number, length: number, huge: boolean, offset = 0, extra = 0): Mapping {
   if (!(length > 0)) throw new RangeError(`mapping of ${length} bytes`);
-  const address = check('mmap', native().mmap(fd, whole(length, 'length'), huge ? 1 : 0, offset));
+  const address = check('mmap', native().mmap(fd, whole(length, 'length'), huge ? 1 : 0, offset, extra));
   let mapped = true;
   return {
-    buffer: native().arrayBufferAt(address, length),
+    buffer: native().arrayBufferAt(address, length + extra),
     address,
     release() {
-      if (mapped) native().munmap(address, length);
+      if (mapped) native().munmap(address, length + extra);
       mapped = false;
     },
   };

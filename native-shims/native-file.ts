@@ -34,8 +34,9 @@ export interface NativeModule {
   sendFrames(fd: number, addresses: Float64Array, lengths: Int32Array, count: number, out: Int32Array): number;
   writeFrames(fd: number, addresses: Float64Array, lengths: Int32Array, count: number, out: Int32Array): number;
   readFrames(fd: number, address: number, stride: number, capacity: number, max: number, lengths: Int32Array): number;
+  receiveFrames(fd: number, address: number, stride: number, capacity: number, count: number, lengths: Int32Array): number;
   kick(fd: number): number;
-  mmap(fd: number, length: number, huge: number, offset: number): number;
+  mmap(fd: number, length: number, huge: number, offset: number, extra: number): number;
   munmap(address: number, length: number): number;
   arrayBufferAt(address: number, length: number): ArrayBuffer;
   addressOf(bytes: ArrayBufferView): number;

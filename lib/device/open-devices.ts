@@ -14,14 +14,14 @@ import { LocalInject } from './local-inject.ts';
 import { PcapDevice } from './pcap-live.ts';
 import { XdpUmem } from './xdp-umem.ts';
 
-/** Beside AF_XDP sockets it carries only what they leave over: a few megabytes a port. */
-const RING_FRAMES_BESIDE_XDP = 60;
+/** Beside AF_XDP sockets it carries only what they leave over. */
+const RING_FRAMES_BESIDE_XDP = 512;
 const XDP_RING = 2048;
 /** Chunks for frames that are copied. */
 const SPARE_CHUNKS = 2048;
 
 /** Rings of several threads are shorter: together as long as that of one. */
-const RING_FRAMES = 510;
+const RING_FRAMES = 1024;
 
 /**
  * How several threads share the interfaces: which of them this is. Packet devices are members of the fan-out group that thread 0 makes for each, xdp devices have

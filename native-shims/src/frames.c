@@ -10,6 +10,7 @@
 
 #define BATCH 256
 #define FULL_QUEUE_RETRIES 8
+#define RECEIVED 64
 
 static int is_full(int error) { return error == EAGAIN || error == ENOBUFS || error == EINTR; }
 
@@ -107,6 +108,33 @@ static napi_value readFrames(napi_env env, napi_callback_info info) {
   return number(env, count);
 }
 
+/* (fd, base address, stride, capacity of one, count, Int32Array lengths out) -> received; recvmmsg(2), as many as wait */
+static napi_value receiveFrames(napi_env env, napi_callback_info info) {
+  arguments a = arguments_of(env, info);
+  int fd = int_at(&a, 0), count = int_at(&a, 4);
+  uint8_t *base = pointer_at(&a, 1);
+  size_t stride = (size_t)long_at(&a, 2), capacity = (size_t)long_at(&a, 3);
+  int32_t *length = bytes_at(&a, 5, NULL);
+  struct mmsghdr messages[RECEIVED];
+  struct iovec vectors[RECEIVED];
+  if (count > RECEIVED) count = RECEIVED;
+  memset(messages, 0, sizeof messages[0] * (size_t)count);
+  for (int i = 0; i < count; i++) {
+    vectors[i].iov_base = base + (size_t)i * stride;
+    vectors[i].iov_len = capacity;
+    messages[i].msg_hdr.msg_iov = &vectors[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+  }
+  int received = 0;
+  /* An interface that went down is reported once, before what waits. */
+  for (int tries = 0; received < count && tries < 2; tries++) {
+    int r = recvmmsg(fd, messages + received, (unsigned)(count - received), MSG_DONTWAIT, NULL);
+    if (r > 0) received += r;
+  }
+  for (int i = 0; i < received; i++) length[i] = messages[i].msg_hdr.msg_flags & MSG_TRUNC ? -1 : (int32_t)messages[i].msg_len;
+  return number(env, received);
+}
+
 /* (fd): sendto(2) of nothing, which tells an AF_XDP socket to work on its transmit ring */
 static napi_value kick(napi_env env, napi_callback_info info) {
   arguments a = arguments_of(env, info);
@@ -117,5 +145,6 @@ void define_frames(napi_env env, napi_value exports) {
   define(env, exports, "sendFrames", sendFrames);
   define(env, exports, "writeFrames", writeFrames);
   define(env, exports, "readFrames", readFrames);
+  define(env, exports, "receiveFrames", receiveFrames);
   define(env, exports, "kick", kick);
 }

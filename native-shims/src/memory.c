@@ -2,14 +2,27 @@
 #include "shim.h"
 #include <sys/mman.h>
 
-static napi_value mmap_(napi_env env, napi_callback_info info) { /* (fd | -1, length, huge, offset) -> address; -1 = anonymous */
+static napi_value mmap_(napi_env env, napi_callback_info info) { /* (fd | -1, length, huge, offset, extra) -> address; -1 = anonymous; `extra` anonymous bytes right behind a descriptor's, in huge pages */
   arguments a = arguments_of(env, info);
   int fd = int_at(&a, 0), huge = int_at(&a, 2);
   size_t length = (size_t)long_at(&a, 1);
   off_t offset = (off_t)long_at(&a, 3);
   int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
-  void *at = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, fd, offset);
-  if (at == MAP_FAILED) return result(env, -1);
+  size_t extra = (size_t)long_at(&a, 4);
+  void *at = NULL;
+  if (extra > 0) {
+    at = mmap(NULL, length + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) return result(env, -1);
+    madvise(at, length + extra, MADV_HUGEPAGE);
+    flags |= MAP_FIXED;
+  }
+  void *whole = at;
+  at = mmap(at, length, PROT_READ | PROT_WRITE, flags, fd, offset);
+  if (at == MAP_FAILED) {
+    int error = errno;
+    if (whole != NULL) munmap(whole, length + extra);
+    return number(env, -error);
+  }
   if (huge) madvise(at, length, MADV_HUGEPAGE);
   return number(env, (double)(uintptr_t)at);
 }

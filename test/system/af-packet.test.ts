@@ -88,9 +88,9 @@ t.test('two devices on one veth pair', SLOW, async (t) => {
   net.link(m, 'l0', s, 's0');
   const macOf = (ns: string, name: string): number[] => /ether (\S+)/.exec(net.ip(ns, `link show ${name}`))![1]!.split(':').map((byte) => parseInt(byte, 16));
   enterNetworkNamespace(`/run/netns/${s}`);
-  const there = new PacketDevice('s0', { ringFrames: 15 });
+  const there = new PacketDevice('s0', { ringFrames: 60 });
   enterNetworkNamespace(`/run/netns/${m}`);
-  const here = new PacketDevice('l0', { ringFrames: 20 });
+  const here = new PacketDevice('l0', { ringFrames: 65 });
   t.teardown(() => {
     for (const device of [here, there]) {
       device.close();
@@ -112,7 +112,7 @@ t.test('two devices on one veth pair', SLOW, async (t) => {
   };
 
   t.test('the ring is as long as asked for, in whole blocks', async (t) => {
-    t.same([here.ringFrames, there.ringFrames], [30, 15]);
+    t.same([here.ringFrames, there.ringFrames], [128, 64]);
     t.equal(here.ifindex, ifindexOf('l0'));
   });
 
@@ -152,17 +152,39 @@ t.test('two devices on one veth pair', SLOW, async (t) => {
 
   t.test('a full ring loses frames, says how many, and goes on afterwards', async (t) => {
     const to = macOf(s, 's0');
-    for (let i = 0; i < 40; i++) send(here, to, IPV4);
+    for (let i = 0; i < 100; i++) send(here, to, IPV4);
     here.flush();
-    t.equal(there.receive(there.burst), 15);
+    t.equal(there.receive(there.burst), 64);
     t.equal(there.receive(there.burst), 0, 'frames in use are not handed out twice');
-    t.equal(there.counters.receiveDrops, 25);
+    t.equal(there.counters.receiveDrops, 36);
     there.recycle();
     for (let round = 0; round < 5; round++) {
-      for (let i = 0; i < 10; i++) send(here, to, IPV4);
+      for (let i = 0; i < 40; i++) send(here, to, IPV4);
       here.flush();
-      t.equal(taken(there), 10);
+      t.equal(taken(there), 40);
     }
+  });
+
+  t.test('frames longer than a slot of the ring arrive whole, in their order among the others, however many wait', async (t) => {
+    net.ip(m, 'link set l0 mtu 9000');
+    net.ip(s, 'link set s0 mtu 9000');
+    const to = macOf(s, 's0');
+    const lengths = Array.from({ length: 45 }, (_unused, i) => (i % 4 === 0 ? 60 + i : 1823 + 140 * i));
+    lengths.forEach((len, i) => send(here, i % 7 === 3 ? [2, 0, 0, 0, 0, 77] : to, [...IPV4, i], len));
+    here.flush();
+    const got: number[][] = [];
+    for (let count = there.receive(there.burst); count > 0; count = there.receive(there.burst)) {
+      const { off, len, memory: { u8 } } = there.burst;
+      for (let i = 0; i < count; i++) {
+        t.equal(off[i]! % 4, 2);
+        t.ok(u8.subarray(off[i]! + 20, off[i]! + len[i]!).every((byte) => byte === 0), 'nothing of another frame');
+        got.push([u8[off[i]! + 15]!, len[i]!]);
+      }
+      there.recycle();
+    }
+    t.same(got, lengths.map((len, i) => [i, len]).filter(([i]) => i! % 7 !== 3));
+    t.equal(there.counters.receiveDrops, 36, 'none lost beside those of the full ring');
+    for (const [ns, name] of [[m, 'l0'], [s, 's0']] as const) net.ip(ns, `link set ${name} mtu 1500`);
   });
 
   t.test('more frames than a send queue holds all go out', async (t) => {
