@@ -196,26 +196,37 @@ export class PacketRing {
   #receiveLong(burst: FrameBurst, count: number, long: number): number {
     const { off, len, offload } = burst;
     const longAt = this.#longAt;
-    const came = receiveFrames(this.fd, this.memory.address + this.#places + FRAME_OFF - VIRTIO_HEADER_LENGTH, PLACE_BYTES, PLACE_BYTES - FRAME_OFF + VIRTIO_HEADER_LENGTH, long, this.#longLengths);
-    let lost = 0;
-    for (let i = 0; i < long; i++) {
-      const frame = longAt[i] as number;
-      if (frame === NOT_OURS) continue;
+    const came = this.#fetch(long);
+    let isAstray = came < long;
+    let unknown = 0;
+    for (let i = 0; i < came; i++) {
       const length = (this.#longLengths[i] as number) - VIRTIO_HEADER_LENGTH;
-      if (i >= came || length !== this.#announced[i] || !this.#describe(burst, frame, this.#places + i * PLACE_BYTES + FRAME_OFF, length)) lost++;
+      if (length !== this.#announced[i]) isAstray = true;
+      else if (longAt[i] !== NOT_OURS && !this.#describe(burst, longAt[i] as number, this.#places + i * PLACE_BYTES + FRAME_OFF, length)) unknown++;
     }
     // Fast path: all are there.
-    if (lost === 0) return count;
-    this.#lost += lost;
+    if (unknown === 0 && !isAstray) return count;
+    if (isAstray) {
+      // Ring and queue do not tell of the same frames (an error of the socket came between): without any of them, begin anew with what comes.
+      for (let i = 0; i < long; i++) if (longAt[i] !== NOT_OURS) len[longAt[i] as number] = 0;
+      while (this.#fetch(PLACES) > 0);
+    }
     let kept = 0;
     for (let i = 0; i < count; i++) {
-      if (len[i] === 0) continue;
+      if (len[i] === 0) {
+        this.#lost++;
+        continue;
+      }
       off[kept] = off[i] as number;
       len[kept] = len[i] as number;
       offload[kept] = offload[i] as number;
       kept++;
     }
     return kept;
+  }
+
+  #fetch(count: number): number {
+    return receiveFrames(this.fd, this.memory.address + this.#places + FRAME_OFF - VIRTIO_HEADER_LENGTH, PLACE_BYTES, PLACE_BYTES - FRAME_OFF + VIRTIO_HEADER_LENGTH, count, this.#longLengths);
   }
 
   /** Enter a frame of the ring's memory into the burst; false for one that nobody can handle. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { PacketDevice } from '../../lib/device/af-packet.ts';
 import { FrameMemory, MAX_BURST } from '../../lib/wire/frame.ts';
-import { enterNetworkNamespace, ifindexOf, poll } from '../../native-shims/index.ts';
+import { enterNetworkNamespace, ifindexOf, poll, receive } from '../../native-shims/index.ts';
 import { Namespaces, nextLine, SLOW } from './device-namespaces.ts';
 
 t.setTimeout(SLOW.timeout * 2);
@@ -184,6 +184,27 @@ t.test('two devices on one veth pair', SLOW, async (t) => {
     }
     t.same(got, lengths.map((len, i) => [i, len]).filter(([i]) => i! % 7 !== 3));
     t.equal(there.counters.receiveDrops, 36, 'none lost beside those of the full ring');
+    for (const [ns, name] of [[m, 'l0'], [s, 's0']] as const) net.ip(ns, `link set ${name} mtu 1500`);
+  });
+
+  t.test('should a long frame be missing where the ring announces it, those that come later are whole', async (t) => {
+    for (const [ns, name] of [[m, 'l0'], [s, 's0']] as const) net.ip(ns, `link set ${name} mtu 9000`);
+    const to = macOf(s, 's0');
+    const before = there.counters.receiveDrops;
+    for (let i = 0; i < 3; i++) send(here, to, [...IPV4, i], 4000 + i);
+    here.flush();
+    t.equal(receive(there.pollFds[0]!, new Uint8Array(8192)), 4010, 'somebody reads one away');
+    send(here, to, [...IPV4, 9]);
+    here.flush();
+    t.equal(there.receive(there.burst), 1);
+    t.equal(there.burst.len[0], 60, 'the short one is left');
+    there.recycle();
+    t.equal(there.counters.receiveDrops - before, 3);
+    for (let i = 0; i < 3; i++) send(here, to, [...IPV4, i], 5000 + i);
+    here.flush();
+    t.equal(there.receive(there.burst), 3);
+    t.same([...there.burst.len.subarray(0, 3)], [5000, 5001, 5002]);
+    there.recycle();
     for (const [ns, name] of [[m, 'l0'], [s, 's0']] as const) net.ip(ns, `link set ${name} mtu 1500`);
   });
 

@@ -15,11 +15,15 @@ export const FULL = process.env['TSIPVS_SYSTEM_TESTS'] === 'full';
 export const SKIP: string | false = await whyNoNamespaces() ?? false;
 
 /** Devices that the system tests run with. */
-export type LabDevice = 'packet' | 'xdp' | 'packet and two workers';
+const LAB_DEVICES = ['packet', 'xdp', 'packet and two workers', 'xdp-generic', 'xdp and two workers'] as const;
+export type LabDevice = (typeof LAB_DEVICES)[number];
 
-/** Each of `cases` with each device: all of them in the long version; in the short one xdp, and two workers, only where `short` says so. */
+/** The first so many are tried in the short version. */
+const SHORT_DEVICES = 3;
+
+/** Each of `cases` with each device: all of them in the long version; in the short one xdp, and packet with two workers, only where `short` says so, and the others not at all. */
 export function onDevices<T>(cases: readonly T[], short: (one: T) => boolean): (readonly [T, LabDevice])[] {
-  return (['packet', 'xdp', 'packet and two workers'] as const).flatMap((device) => cases.filter((one) => FULL || device === 'packet' || short(one)).map((one) => [one, device] as const));
+  return LAB_DEVICES.filter((_device, n) => FULL || n < SHORT_DEVICES).flatMap((device) => cases.filter((one) => FULL || device === 'packet' || short(one)).map((one) => [one, device] as const));
 }
 
 export interface LabCaseOptions extends TopologyOptions {
@@ -33,7 +37,7 @@ export async function labCase(t: Test, { device, ...options }: LabCaseOptions, w
   await removeLab(prefix);
   t.teardown(() => removeLab(prefix));
   const lab = await RunningLab.start({ ...options, prefix });
-  if (device !== undefined) lab.daemonArgs = device === 'packet and two workers' ? ['--device', 'packet', '--workers', '2'] : ['--device', device];
+  if (device !== undefined) lab.daemonArgs = ['--device', device.split(' ')[0]!, '--workers', device.endsWith('two workers') ? '2' : '1'];
   try {
     await work(lab);
   } finally {
