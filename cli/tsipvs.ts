@@ -25,6 +25,7 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   { name: 'shadow', describe: 'Another scheduler beside the live one, without acting: how its choices would differ', attach: async (parser) => parser.command((await import('./tsipvs/shadow.ts')).shadowCommand) },
   { name: 'record', describe: 'Connections of a running director into a file', attach: async (parser) => parser.command((await import('./tsipvs/record.ts')).recordCommand), repeatable: ['service', 's'] },
   { name: 'top', describe: 'Services, real servers, connections and rates, refreshing', attach: async (parser) => parser.command((await import('./tsipvs/top.ts')).topCommand) },
+  { name: 'status', describe: 'The running director: devices, workers, connections, what was dropped and why', attach: async (parser) => parser.command((await import('./tsipvs/status.ts')).statusCommand) },
   {
     name: 'mark', describe: 'Rules that give packets a firewall mark', attach: async (parser) => parser.command((await import('./tsipvs/mark.ts')).markCommand),
     ownGrammar: { from: 2, except: ['--help', '-h', '--json'] },

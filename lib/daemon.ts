@@ -71,13 +71,15 @@ export class Daemon {
     }
   }
 
-  /** "packet on eth0, eth1; 3 services; socket ...". */
+  /** "packet on eth0, eth1; one worker (half of 2 processors); 3 services; socket ...". */
   describe(): string {
     const { device, socket, metrics } = this.#options;
     const director = this.#director!;
+    const { workers } = director;
     const count = director.table.services().length;
     return [
       device === 'none' ? 'no device, control plane only' : `${director.deviceKinds} on ${director.interfaces.join(', ')}`,
+      ...(workers === null ? [] : [`${workers.count === 1 ? 'one worker' : `${workers.count} workers`} (${workers.why})`]),
       `${count} ${count === 1 ? 'service' : 'services'}`,
       `socket ${socket}`,
       ...(metrics === null ? [] : [`metrics http://${metrics.host.includes(':') ? `[${metrics.host}]` : metrics.host}:${this.#metricsPort}/metrics`]),

@@ -56,7 +56,7 @@ export class Director {
     const started = process.hrtime.bigint();
     const version = packageVersion();
     const info = (): DaemonInfo => ({
-      version, apiVersion: API_VERSION, pid: process.pid, device: live?.deviceKinds ?? device, interfaces: live?.interfaces ?? [], connTabSize: DEFAULT_CONN_TAB_SIZE,
+      version, apiVersion: API_VERSION, pid: process.pid, device: live?.deviceKinds ?? device, interfaces: live?.interfaces ?? [], workers: live?.workers ?? null, connTabSize: DEFAULT_CONN_TAB_SIZE,
       uptimeSec: Number((process.hrtime.bigint() - started) / 1_000_000_000n),
     });
     this.table = table;

@@ -3,6 +3,8 @@ import type { DaemonInfo, ListedService } from '../../lib/control/api/message.ts
 import type { Destination } from '../../lib/model/destination.ts';
 import type { DataplaneStats, Stats } from '../../lib/model/stats.ts';
 import type { ServiceId } from '../../lib/model/virtual-service.ts';
+import { short } from './short.ts';
+import { workerRows } from './worker-rows.ts';
 
 export interface TopPicture {
   readonly info: DaemonInfo;
@@ -10,6 +12,8 @@ export interface TopPicture {
   readonly services: readonly ListedService[];
   /** "14:05:09". */
   readonly time: string;
+  /** When, on any clock that only goes forward. */
+  readonly atMs: number;
 }
 
 export interface TopSize { readonly columns: number; readonly rows: number }
@@ -21,12 +25,15 @@ const RATES: readonly (readonly [string, (stats: Stats) => number])[] = [
 ];
 const NAME_COLUMNS = 34;
 
-export function topFrame(picture: TopPicture, { columns, rows }: TopSize): string[] {
+/** `before`: the picture before this one, which the workers' rates count from; without, they count from the start. */
+export function topFrame(picture: TopPicture, { columns, rows }: TopSize, before: TopPicture | null = null): string[] {
   const { info, stats, services, time } = picture;
   const head = [
     `tsipvs top ${time}   up ${duration(info.uptimeSec)}   device ${info.device} (${info.interfaces.join(', ') || 'no interface'})`,
     `connections ${stats.connections} of ${stats.maxConnections}, ${stats.templates} templates   packets ${short(stats.total.inPps)}/s in, ${short(stats.total.outPps)}/s out   dropped ${stats.drops.reduce((sum, count) => sum + count, 0)}`,
     '',
+    ...(before === null ? workerRows(stats.workers, info.uptimeSec) : workerRows(stats.workers, (picture.atMs - before.atMs) / 1000, before.stats.workers)),
+    ...(stats.workers.length === 0 ? [] : ['']),
     row('Service or real server', 'Fwd', 'Weight', 'Active', 'InAct', RATES.map(([heading]) => heading)),
   ];
   const body = services.length === 0 ? ['no virtual services: add one with tsipvsadm -A'] : services.flatMap(serviceRows);
@@ -62,19 +69,6 @@ function serviceName(id: ServiceId): string {
 
 function place(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-/** Four significant digits with a unit: 9999, 10.0k, 1.23M. */
-export function short(value: number): string {
-  if (value < 10_000) return String(Math.round(value));
-  const units = ['k', 'M', 'G', 'T', 'P'];
-  let scaled = value / 1000;
-  let unit = 0;
-  while (scaled >= 999.5 && unit < units.length - 1) {
-    scaled /= 1000;
-    unit++;
-  }
-  return `${scaled.toFixed(scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0)}${units[unit]}`;
 }
 
 export function duration(seconds: number): string {

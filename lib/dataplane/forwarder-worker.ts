@@ -4,7 +4,7 @@
  * follow (interfaces made anew, the end) lies in memory, and an eventfd wakes it.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { eventfdSignal, memoryAt, monotonicMs } from '../../native-shims/index.ts';
+import { eventfdSignal, memoryAt, monotonicMs, threadCpuMs } from '../../native-shims/index.ts';
 import type { Device } from '../device/device.ts';
 import { OpenDevices } from '../device/open-devices.ts';
 import { LvsError } from '../model/errors.ts';
@@ -13,12 +13,12 @@ import { FrameMemory } from '../wire/frame.ts';
 import { DeviceSink } from './device-sink.ts';
 import { Forwarder } from './forwarder.ts';
 import { ForwarderTally } from './forwarder-tally.ts';
-import { DEVICE_FIGURES, FIGURES, LINK_GROUP, LINK_IFINDEX, LINK_WORDS, LINKS_VERSION } from './forwarders.ts';
+import { CPU_MS, DEVICE_FIGURES, FIGURES, LINK_GROUP, LINK_IFINDEX, LINK_WORDS, LINKS_VERSION } from './forwarders.ts';
 import { HandoverWriter } from './handover.ts';
 import { contextOf } from './plane-share.ts';
 import { pollSleep } from './worker-sleep.ts';
 
-/** Device counters cost a system call each: asked for so often while there is work, and once after it. */
+/** Device counters and processor time cost a system call each: asked for so often while there is work, and once after it. */
 const REPORT_EVERY_MS = 100;
 
 const report = (message: WorkerReport): void => parentPort!.postMessage(message);
@@ -87,6 +87,7 @@ function linksOf(links: Int32Array, { rings }: PlaneShare): { ifindex: number; g
 }
 
 function reportDevices(figures: Float64Array, devices: readonly { readonly device: Device; readonly source: number }[]): void {
+  figures[CPU_MS] = threadCpuMs();
   devices.forEach(({ device: { counters }, source }) => {
     const at = FIGURES + source * DEVICE_FIGURES;
     figures[at] = counters.received;

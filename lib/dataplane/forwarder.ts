@@ -7,10 +7,11 @@
  */
 import type { FrameBurst, FrameSink } from '../wire/frame.ts';
 import type { AttachedDevice } from '../device/device.ts';
+import { bytesOf } from './burst-bytes.ts';
 import type { FastContext } from './fast-context.ts';
 import { BATCH, fastPath, type FastPath } from './fast-path.ts';
 import { OWNER_SLEEPS } from './fast-state.ts';
-import { FAST, FRAMES, HANDED_OVER, LOST } from './forwarders.ts';
+import { BYTES, FAST, FRAMES, HANDED_OVER, LOST } from './forwarders.ts';
 import type { HandoverWriter } from './handover.ts';
 import type { SharedIndex } from './plane-share.ts';
 import { enterRound, leaveRound } from './quiescence.ts';
@@ -56,6 +57,7 @@ export class Forwarder {
       const count = device.receive(device.burst);
       if (count === 0) continue;
       frames += count;
+      figures[BYTES]! += bytesOf(device.burst);
       this.#run(i, device.burst);
     }
     for (let i = 0; i < devices.length; i++) devices[i]!.device.flush();

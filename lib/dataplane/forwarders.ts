@@ -33,7 +33,7 @@ export const LINKS_VERSION = 0, LINK_WORDS = 2, LINK_IFINDEX = 1, LINK_GROUP = 2
 /** What a forwarder says of itself, doubles: these, and for each source frames received, transmitted, not received, not transmitted. */
 export const FIGURES = 8;
 export const DEVICE_FIGURES = 4;
-export const FRAMES = 0, FAST = 1, HANDED_OVER = 2, LOST = 3, PASSED = 4;
+export const FRAMES = 0, FAST = 1, HANDED_OVER = 2, LOST = 3, PASSED = 4, BYTES = 5, CPU_MS = 6;
 
 export interface SharingOptions {
   readonly forwarders: number;
@@ -157,7 +157,8 @@ export class Forwarders implements ConnectionSharing {
 
   stats(): WorkerStats[] {
     return this.#forwarders.map(({ figures }) => ({
-      frames: figures[FRAMES] as number, fast: figures[FAST] as number, handedOver: figures[HANDED_OVER] as number, lost: figures[LOST] as number, passed: figures[PASSED] as number,
+      frames: figures[FRAMES] as number, bytes: figures[BYTES] as number, fast: figures[FAST] as number, handedOver: figures[HANDED_OVER] as number,
+      lost: figures[LOST] as number, passed: figures[PASSED] as number, cpuMs: figures[CPU_MS] as number,
     }));
   }
 

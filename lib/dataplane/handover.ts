@@ -91,6 +91,7 @@ export class HandoverWriter {
 
 export class HandoverDevice implements Device {
   readonly kind = 'handover';
+  readonly relays = true;
   readonly name: string;
   readonly pollFds: readonly number[] = [];
   readonly counters: DeviceCounters = { received: 0, transmitted: 0, receiveDrops: 0, transmitDrops: 0 };

@@ -4,6 +4,7 @@
  */
 import type { FrameBurst, FrameSink } from '../wire/frame.ts';
 import type { AttachedDevice } from '../device/device.ts';
+import { bytesOf } from './burst-bytes.ts';
 
 /** What a round needs of the core. */
 export interface LoopCore {
@@ -22,6 +23,7 @@ export class Loop {
   readonly #devices: readonly AttachedDevice[];
   readonly #sink: FrameSink;
   readonly #nowMs: () => number;
+  readonly #bytes = new Float64Array(1);
   /** Rounds with frames in a row. */
   #busy = 0;
 
@@ -30,6 +32,11 @@ export class Loop {
     this.#devices = devices;
     this.#sink = sink;
     this.#nowMs = nowMs;
+  }
+
+  /** Received so far from devices that are no other thread's. */
+  get bytes(): number {
+    return this.#bytes[0]!;
   }
 
   /** Returns how long the data plane may sleep, in ms: 0 when there was work and may be more. */
@@ -44,6 +51,7 @@ export class Loop {
       const count = device.receive(device.burst);
       if (count === 0) continue;
       frames += count;
+      if (device.relays !== true) this.#bytes[0]! += bytesOf(device.burst);
       this.#core.burst(interfaceIdx, device.burst, this.#sink, startMs);
     }
     // NB: flush every device before any ring is recycled: a frame waits in one device's queue while its bytes lie in another's ring.

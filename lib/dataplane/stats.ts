@@ -34,7 +34,7 @@ export function dataplaneStats(core: CoreContext, loop: LoopCounts, dropReasons:
     templates: connections.templates,
     connectionsByState: countByState(connections),
     fragmentBytes: loop.fragmentBytes,
-    workers: [{ frames: ownFrames, fast: loop.fast, handedOver: 0, lost: 0, passed: loop.passed }, ...forwarders],
+    workers: [{ frames: ownFrames, bytes: 0, fast: loop.fast, handedOver: 0, lost: 0, passed: loop.passed, cpuMs: 0 }, ...forwarders],
     bursts: loop.bursts,
     largestBurst: loop.largestBurst,
     longestBurstMs: 0,

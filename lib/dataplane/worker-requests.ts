@@ -24,7 +24,8 @@ export interface RequestEnvironment {
   report(report: WorkerReport): void;
   nowMs(): number;
   devices(): readonly DeviceReport[];
-  longestBurstMs(): number;
+  /** What only the loop around the core knows: wall time of its longest round, bytes it received from interfaces, processor time of this thread. */
+  loop(): { readonly longestBurstMs: number; readonly bytes: number; readonly cpuMs: number };
   /** Told of every edit before the core is (guard predicate, interface changes). */
   onEdit(edit: TableEdit): void;
   /** The guard has let go of what was removed. */
@@ -59,7 +60,7 @@ export class WorkerRequests {
           report({ kind: 'done', id: request.id });
           return;
         case 'stats':
-          report({ kind: 'stats', id: request.id, stats: { ...this.#core.stats(), longestBurstMs: this.#environment.longestBurstMs() }, devices: this.#environment.devices() });
+          report({ kind: 'stats', id: request.id, stats: this.#stats(), devices: this.#environment.devices() });
           return;
         case 'connections':
           this.#dumps.push({ id: request.id, cursor: 0 });
@@ -89,6 +90,12 @@ export class WorkerRequests {
     dump.cursor = next;
     if (next < 0) this.#dumps.shift();
     return this.#dumps.length > 0;
+  }
+
+  #stats(): DataplaneStats {
+    const stats = this.#core.stats();
+    const { longestBurstMs, bytes, cpuMs } = this.#environment.loop();
+    return { ...stats, longestBurstMs, workers: stats.workers.map((worker, number) => (number === 0 ? { ...worker, bytes, cpuMs } : worker)) };
   }
 
   #apply(edits: readonly TableEdit[]): void {

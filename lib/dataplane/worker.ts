@@ -5,7 +5,7 @@
  * with pcap devices, whose frames come out of it.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { addressOf, allocate, eventfdSignal, monotonicMs } from '../../native-shims/index.ts';
+import { addressOf, allocate, eventfdSignal, monotonicMs, threadCpuMs } from '../../native-shims/index.ts';
 import { PacketDevice } from '../device/af-packet.ts';
 import { GuardPredicate } from '../device/guard-predicate.ts';
 import { OpenDevices } from '../device/open-devices.ts';
@@ -57,7 +57,7 @@ async function run(setup: WorkerSetup): Promise<void> {
   const sink = new DeviceSink(devices, { host, guard, answerer: ownVips, routes: dataplane.network, stolen: forwarders?.stolen ?? [], onResolve: (interfaceIdx, address) => report({ kind: 'resolve', interfaceIdx, address }) });
   const loop = new Loop(dataplane, [...devices, ...forwarders?.devices ?? []], sink, nowMs);
   const requests = new WorkerRequests(dataplane, {
-    report, nowMs, longestBurstMs: () => loop.longestBurstMs,
+    report, nowMs, loop: () => ({ longestBurstMs: loop.longestBurstMs, bytes: loop.bytes, cpuMs: threadCpuMs() }),
     onNarrow: () => guard.narrow(),
     settled: (callback) => (forwarders === null ? callback() : forwarders.after(callback)),
     onEdit: (edit: TableEdit) => {

@@ -21,6 +21,8 @@ export interface Device {
   /** File descriptors that become readable when receive() has work; empty for devices in memory. */
   readonly pollFds: readonly number[];
   readonly counters: DeviceCounters;
+  /** Its frames were received by another thread, which has counted them. */
+  readonly relays?: boolean;
   /** receive() makes a system call even if nothing waits. Whoever sleeps on pollFds need not call it each time. */
   readonly dearToLook?: boolean;
   /** Fill `burst` with up to MAX_BURST waiting frames and return how many. They stay valid until recycle(). */

@@ -25,7 +25,7 @@ export async function runMemoryDemo(options: MemoryDemoOptions): Promise<number>
 }
 
 function memoryStage(network: SimulatedNetwork, options: MemoryDemoOptions): DemoStage {
-  const info = { version: '', apiVersion: API_VERSION, pid: process.pid, device: 'simulated', interfaces: network.topology.director.interfaces.map((i) => i.name), connTabSize: 4096, uptimeSec: 0 };
+  const info = { version: '', apiVersion: API_VERSION, pid: process.pid, device: 'simulated', interfaces: network.topology.director.interfaces.map((i) => i.name), workers: null, connTabSize: 4096, uptimeSec: 0 };
   const controller = new Controller({ table: new ServiceTable(), link: network.link(), info: () => info });
   return {
     topology: network.topology,

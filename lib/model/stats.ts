@@ -38,6 +38,8 @@ export interface ServiceStats {
 export interface WorkerStats {
   /** Received from interfaces. */
   readonly frames: number;
+  /** Of these frames, from the Ethernet header on; 0 where no loop runs. */
+  readonly bytes: number;
   /** Forwarded by the fast path. */
   readonly fast: number;
   readonly handedOver: number;
@@ -45,6 +47,8 @@ export interface WorkerStats {
   readonly lost: number;
   /** Left to the host without asking the owner. */
   readonly passed: number;
+  /** Processor time of its thread so far, ms; 0 where it has none of its own. */
+  readonly cpuMs: number;
 }
 
 /** The data plane as a whole. */

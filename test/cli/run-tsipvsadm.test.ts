@@ -20,7 +20,7 @@ class Director implements ApiCaller {
   readonly table = new ServiceTable();
   readonly calls: ApiMethod[] = [];
   readonly #controller = new Controller({
-    table: this.table, link: this.link, info: () => ({ version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], connTabSize: 4096, uptimeSec: 0 }),
+    table: this.table, link: this.link, info: () => ({ version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], workers: null, connTabSize: 4096, uptimeSec: 0 }),
   });
 
   call<M extends ApiMethod>(method: M, params: ApiMethods[M][0]): Promise<ApiMethods[M][1]> {

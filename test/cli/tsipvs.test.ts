@@ -71,6 +71,9 @@ t.test('with a director', async (t) => {
 
   const top = await tsipvs(socket, ['top', '--once']);
   t.match(top, { status: 0, stderr: '' });
-  t.match(top.stdout, /^tsipvs top .*\n.*\n\nService or real server .*\nTCP 192\.0\.2\.10:80 rr /);
+  t.match(top.stdout, /^tsipvs top .*\n.*\n\nWorker .*\n0 .*\n1 .*\n\nService or real server .*\nTCP 192\.0\.2\.10:80 rr /);
+  t.match(JSON.parse((await tsipvs(socket, ['top', '--json'])).stdout), { info: { workers: { count: 2 } }, stats: { workers: [{ cpuMs: 372_500 }, { cpuMs: 1000 }] }, services: [{}] });
+  t.match((await tsipvs(socket, ['status'])).stdout, /^tsipvsd 0\.1\.0, pid 1, [^]*; 2 workers \(half of 4 processors\)\n/);
+  t.match(JSON.parse((await tsipvs(socket, ['status', '--json'])).stdout), { info: { device: 'packet' }, stats: { workers: [{ frames: 10_000_000 }, { handedOver: 745_000 }] } });
   t.notMatch(top.stdout, '\x1b', 'no escape codes in a pipe');
 });

@@ -30,7 +30,7 @@ function run(program: string, args: readonly string[], options: { stdin?: string
 
 t.test('against a daemon', async (t) => {
   const server = new ApiServer(new Controller({
-    table: new ServiceTable(), link: new RecordingLink(), info: () => ({ version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], connTabSize: 4096, uptimeSec: 0 }),
+    table: new ServiceTable(), link: new RecordingLink(), info: () => ({ version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], workers: null, connTabSize: 4096, uptimeSec: 0 }),
   }).handlers);
   await server.listen(socket);
   t.teardown(() => server.close());

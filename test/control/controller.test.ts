@@ -20,7 +20,7 @@ const RECORD: TraceRecord = { timeMs: 1, interface: 'cl0', packet: 'TCP', steps:
 
 function director(): { link: RecordingLink; controller: Controller } {
   const link = new RecordingLink();
-  const info = { version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], connTabSize: 4096, uptimeSec: 0 };
+  const info = { version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], workers: null, connTabSize: 4096, uptimeSec: 0 };
   return { link, controller: new Controller({ table: new ServiceTable(), link, info: () => info }) };
 }
 

@@ -24,7 +24,7 @@ async function world(): Promise<{ controller: Controller; director: TestDirector
       return () => waiting.delete(entry);
     },
   };
-  const info = { version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], connTabSize: 4096, uptimeSec: 0 };
+  const info = { version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], workers: null, connTabSize: 4096, uptimeSec: 0 };
   const controller = new Controller({ table: new ServiceTable(), link: new InProcessLink(director.dataplane, () => director.nowMs, director), info: () => info, clock, random: () => 0.5 });
   await controller.call('apply', { commands: [{ op: 'addService', service: SERVICE }, { op: 'addDestination', id: SERVICE.id, destination: destination(server(1), 80) }, { op: 'addDestination', id: SERVICE.id, destination: destination(server(2), 80) }] });
   const pass = async (ms: number): Promise<void> => {

@@ -48,10 +48,12 @@ t.test('a round is: timers, bursts of each device, flush of all, then recycle of
   };
   let now = 0;
   const loop = new Loop(core, devices, sink, () => now++);
+  one.burst.len.set([60, 70, 80]);
   one.waiting = 3;
   t.equal(loop.round(), 0, 'after work it does not sleep');
   t.same(notes, ['advance', 'burst 0 3', 'two transmit 2 60', 'one flush', 'two flush', 'one recycle', 'two recycle']);
   t.equal(loop.longestBurstMs, 1);
+  t.equal(loop.bytes, 210);
   notes.length = 0;
   t.equal(loop.round(), 250, 'without work it may sleep as long as the timers say');
   t.same(notes, ['advance', 'one flush', 'two flush', 'one recycle', 'two recycle']);
@@ -118,14 +120,14 @@ t.test('a dump is answered in slices, one a round, and ends with the last', asyn
   const cursors: number[] = [];
   const requests = new WorkerRequests(
     {
-      edit: () => { throw new Error('no such service'); }, stats: () => ({ bursts: 9 }) as DataplaneStats, trace: () => {}, ask: () => { throw new Error('not asked'); },
+      edit: () => { throw new Error('no such service'); }, stats: () => ({ bursts: 9, workers: [{ frames: 3, bytes: 0, cpuMs: 0 }, { frames: 4, bytes: 40, cpuMs: 5 }] }) as unknown as DataplaneStats, trace: () => {}, ask: () => { throw new Error('not asked'); },
       connections: (cursor, limit, out) => {
         cursors.push(cursor);
         out.push(record);
         return cursor === 0 ? limit : -1;
       },
     },
-    { report: (message) => reports.push(message), nowMs: () => 0, devices: () => [], longestBurstMs: () => 4, onEdit: () => {}, onNarrow: () => {}, settled: (callback) => callback() },
+    { report: (message) => reports.push(message), nowMs: () => 0, devices: () => [], loop: () => ({ longestBurstMs: 4, bytes: 30, cpuMs: 7 }), onEdit: () => {}, onNarrow: () => {}, settled: (callback) => callback() },
   );
   const question = { id: 7, stop: false };
   requests.handle({ id: 9, op: 'ask', question: 'readShadow', asked: question });
@@ -140,7 +142,7 @@ t.test('a dump is answered in slices, one a round, and ends with the last', asyn
 
   reports.length = 0;
   requests.handle({ id: 2, op: 'stats' });
-  t.same(reports, [{ kind: 'stats', id: 2, stats: { bursts: 9, longestBurstMs: 4 }, devices: [] }]);
+  t.same(reports, [{ kind: 'stats', id: 2, stats: { bursts: 9, workers: [{ frames: 3, bytes: 30, cpuMs: 7 }, { frames: 4, bytes: 40, cpuMs: 5 }], longestBurstMs: 4 }, devices: [] }]);
 
   reports.length = 0;
   requests.handle({ id: 3, op: 'apply', edits: [{ op: 'flush' }] });

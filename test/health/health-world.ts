@@ -23,7 +23,7 @@ export class HealthWorld {
   #table = '';
 
   constructor(probe: (...args: Parameters<RunProbe>) => ProbeOutcome | Promise<ProbeOutcome>, options: { random?: () => number; load?: () => number | null; hasAddress?: () => boolean } = {}) {
-    const info = { version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], connTabSize: 0, uptimeSec: 0 };
+    const info = { version: '0', apiVersion: 1, pid: 1, device: 'none', interfaces: [], workers: null, connTabSize: 0, uptimeSec: 0 };
     this.controller = new Controller({ table: this.table, link: this.link, info: () => info });
     const notifier: Notifier = {
       notify: (notice: Notice) => {

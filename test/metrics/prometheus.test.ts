@@ -37,7 +37,7 @@ function snapshot(ids: readonly ServiceId[], conns: number): MetricsSnapshot {
     version: '1.2.3', services, health: HEALTH, devices: [{ interface: 'eth0', device: 'packet', received: 1, transmitted: 2, receiveDrops: 3, transmitDrops: 4 }],
     stats: {
       services: services.map(({ run }) => run), total: stats, drops, passed: 1, received: 2, transmitted: 3, connections: 7, maxConnections: 8, templates: 1,
-      connectionsByState: { 'tcp ESTABLISHED': 3 }, fragmentBytes: 0, workers: [{ frames: 5, fast: 4, handedOver: 0, lost: 0, passed: 0 }, { frames: 9, fast: 6, handedOver: 3, lost: 1, passed: 0 }], bursts: 5, largestBurst: 6, longestBurstMs: 500,
+      connectionsByState: { 'tcp ESTABLISHED': 3 }, fragmentBytes: 0, workers: [{ frames: 5, bytes: 500, fast: 4, handedOver: 0, lost: 0, passed: 0, cpuMs: 1500 }, { frames: 9, bytes: 900, fast: 6, handedOver: 3, lost: 1, passed: 0, cpuMs: 250 }], bursts: 5, largestBurst: 6, longestBurstMs: 500,
     },
   };
 }

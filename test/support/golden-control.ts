@@ -42,7 +42,7 @@ export class GoldenControl {
     this.#table.useNetwork(world.network.state());
     this.#controller = new Controller({
       table: this.#table, link: this.#link,
-      info: () => ({ version: '0', apiVersion: 1, pid: 0, device: 'memory', interfaces: world.network.devices.map((d) => d.name), connTabSize: CONN_TAB_SIZE, uptimeSec: world.seconds }),
+      info: () => ({ version: '0', apiVersion: 1, pid: 0, device: 'memory', interfaces: world.network.devices.map((d) => d.name), workers: null, connTabSize: CONN_TAB_SIZE, uptimeSec: world.seconds }),
     });
   }
 

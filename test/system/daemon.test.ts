@@ -75,7 +75,7 @@ t.test('the daemon on interfaces', SLOW, async (t) => {
   await t.test('by default it takes the interfaces that carry a route; a second daemon is refused and the first goes on', async (t) => {
     const first = start([]);
     await first.ready();
-    t.match(first.stdout, /ready: packet on cl0; 0 services/);
+    t.match(first.stdout, /ready: packet on cl0; \w+ workers? \(.*\); 0 services/);
     await refused(t, ['--interface', 'cl0'], new RegExp(`cl0 is in use by another tsipvsd \\(process ${first.child.pid}\\)`));
     const other = start(['--interface', 'rs0']);
     await other.ready();

@@ -35,6 +35,8 @@ export interface DaemonInfo {
   readonly pid: number;
   readonly device: string;
   readonly interfaces: readonly string[];
+  /** Data-plane threads, and why so many; null where there is no device. */
+  readonly workers: { readonly count: number; readonly why: string } | null;
   /** What the kernel prints as (size=...): connection hash buckets. 4096 unless configured. */
   readonly connTabSize: number;
   readonly uptimeSec: number;

@@ -35,7 +35,7 @@ export class FakeDaemon {
   explanation: Explanation = { record: RECORD, service: 'tcp 192.0.2.10 80', decidedBy: 'scheduler', destination: { address: '10.1.0.1', port: 80 } };
 
   readonly handlers = {
-    info: async () => ({ version: '0.1.0', apiVersion: 1, pid: 1, device: 'packet', interfaces: ['cl0', 'rs0'], connTabSize: 4096, uptimeSec: 3725 }),
+    info: async () => ({ version: '0.1.0', apiVersion: 1, pid: 1, device: 'packet', interfaces: ['cl0', 'rs0'], workers: { count: 2, why: 'half of 4 processors' }, connTabSize: 4096, uptimeSec: 3725 }),
     apply: async ({ commands }) => {
       for (const command of commands) {
         if (command.op === 'sysctl') {
@@ -103,6 +103,6 @@ function service(): ListedService {
 function stats(): DataplaneStats {
   return {
     services: [], total: BUSY, drops: DROP_REASONS.map((_, index) => (index === 4 ? 9 : 0)), passed: 0, received: 0, transmitted: 0, connections: 12, maxConnections: 1_048_576, templates: 1,
-    connectionsByState: {}, fragmentBytes: 0, workers: [], bursts: 0, largestBurst: 0, longestBurstMs: 0,
+    connectionsByState: {}, fragmentBytes: 0, workers: [{ frames: 10_000_000, bytes: 1e9, fast: 9_999_000, handedOver: 0, lost: 0, passed: 3, cpuMs: 372_500 }, { frames: 5_000_000, bytes: 1e12, fast: 4_000_000, handedOver: 745_000, lost: 1, passed: 0, cpuMs: 1000 }], bursts: 0, largestBurst: 0, longestBurstMs: 0,
   };
 }

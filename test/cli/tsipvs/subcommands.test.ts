@@ -3,8 +3,12 @@ import { PassThrough } from 'node:stream';
 import { runMark } from '../../../cli/tsipvs/mark.ts';
 import { nearestWord } from '../../../lib/config/nearest-word.ts';
 import { parseSetting, sysctlText } from '../../../cli/tsipvs/sysctl.ts';
+import { DROP_REASONS } from '../../../lib/model/drop-reason.ts';
 import { refresh, takePicture } from '../../../cli/tsipvs/top.ts';
-import { duration, short, topFrame } from '../../../cli/tsipvs/top-frame.ts';
+import { short } from '../../../cli/tsipvs/short.ts';
+import { statusText } from '../../../cli/tsipvs/status.ts';
+import { duration, topFrame } from '../../../cli/tsipvs/top-frame.ts';
+import { workerRows } from '../../../cli/tsipvs/worker-rows.ts';
 import { runTrace, traceFilter } from '../../../cli/tsipvs/trace.ts';
 import { traceText } from '../../../cli/tsipvs/trace-text.ts';
 import { sysctlDefaults } from '../../../lib/model/sysctl.ts';
@@ -90,17 +94,48 @@ t.test('a top picture shows services and real servers, cut to the terminal', asy
     'tsipvs top 14:05:09   up 1h2m   device packet (cl0, rs0)',
     'connections 12 of 1048576, 1 templates   packets 12.3k/s in, 1.23M/s out   dropped 9',
     '',
+    'Worker      Busy  Frames/s     Bit/s   Fast  Handed over/s  Lost/s',
+    '0            10%      2685     2.15M    99%              0       0',
+    '1             0%      1342     2.15G    80%            200       0',
+    '',
     'Service or real server             Fwd    Weight  Active   InAct      CPS    InPPS   OutPPS  InBit/s OutBit/s',
     'TCP 192.0.2.10:80 rr                                   5       7        3    12.3k    1.23M     8000    16.0M',
     '  -> 10.1.0.1:80                   Masq       3!       5       7        3    12.3k    1.23M     8000    16.0M',
   ]);
   t.ok(topFrame(await takePicture(daemon), { columns: 40, rows: 50 }).every((line) => line.length <= 40));
   daemon.services = Array.from({ length: 20 }, () => daemon.services[0]!);
-  const cut = topFrame(await takePicture(daemon), { columns: 200, rows: 10 });
-  t.equal(cut.length, 9);
+  const cut = topFrame(await takePicture(daemon), { columns: 200, rows: 14 });
+  t.equal(cut.length, 13);
   t.equal(cut.at(-1), '... 36 more lines');
   daemon.services = [];
   t.match(topFrame(await takePicture(daemon), { columns: 200, rows: 10 }).at(-1), /no virtual services/);
+});
+
+t.test('a worker\'s line tells what it did since the picture before', async (t) => {
+  const workers = (await takePicture(new FakeDaemon())).stats.workers;
+  const later = workers.map((worker) => ({ ...worker, frames: worker.frames + 20_000, bytes: worker.bytes + 2_000_000, fast: worker.fast + 5_000, handedOver: worker.handedOver + 15_000, lost: worker.lost + 8, cpuMs: worker.cpuMs + 1500 }));
+  t.same(workerRows(later, 2, workers).slice(1), [0, 1].map((number) => `${number}            75%     10.0k     8.00M    25%           7500       4`));
+  t.same(workerRows([], 2), []);
+  t.match(workerRows(workers, 0, workers)[1], /^0 +0% +0 +0 +- +0 +0$/, 'two pictures of the same moment');
+});
+
+t.test('status says what runs, on what, with how many workers and why, and what was dropped', async (t) => {
+  const { info, stats } = await takePicture(new FakeDaemon());
+  t.same(statusText(info, stats).split('\n'), [
+    'tsipvsd 0.1.0, pid 1, up 1h2m',
+    'device packet on cl0, rs0; 2 workers (half of 4 processors)',
+    'services 0, connections 12 of 1048576, templates 1',
+    'frames received 0, sent 0, left to the host 0',
+    'dropped, by reason',
+    `           9 ${DROP_REASONS[4][0]}`,
+    '',
+    'since the start, on the average',
+    'Worker      Busy  Frames/s     Bit/s   Fast  Handed over/s  Lost/s',
+    '0            10%      2685     2.15M    99%              0       0',
+    '1             0%      1342     2.15G    80%            200       0',
+    '',
+  ]);
+  t.match(statusText({ ...info, workers: null, interfaces: [] }, { ...stats, drops: [], workers: [] }), /^device packet on no interface\n[^]*dropped none\n$/m);
 });
 
 t.test('top restores the terminal however it ends', async (t) => {
