@@ -59,7 +59,7 @@ async function main(args: string[]): Promise<number> {
   const { results, failures } = await measured(options);
   const verdicts = judge(results, options.contenders);
   process.stdout.write(`\nmedians of ${options.rounds} round${options.rounds === 1 ? '' : 's'}\n${figuresTable(results, options.contenders)}`);
-  if (verdicts.length > 0) process.stdout.write(`\n${floorsTable(verdicts)}`);
+  if (verdicts.length > 0) process.stdout.write(`\n${floorsTable(results, verdicts)}`);
   const machine = environment();
   write(options.json, `${JSON.stringify({ environment: machine, rounds: options.rounds, loadMs: loadMs(options), measures: MEASURES, results, floors: verdicts }, null, 2)}\n`);
   write(options.svg, chart(results, options.contenders, verdicts, [

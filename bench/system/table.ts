@@ -1,6 +1,6 @@
 /** The results as text: measures by contenders, medians; then each floor with what was reached. */
 import type { Contender } from './contender.ts';
-import { described, type Verdict } from './floors.ts';
+import { described, reference, type Verdict } from './floors.ts';
 import { MEASURES, shown, type MeasureName } from './measures.ts';
 import type { Results } from './results.ts';
 import { median } from '../median.ts';
@@ -17,11 +17,14 @@ export function figuresTable(results: Results, contenders: readonly Contender[])
   return columns([['', ...contenders.map(({ name }) => name)], ...rows]);
 }
 
-export function floorsTable(verdicts: readonly Verdict[]): string {
+/** Each floor: the ratio reached, its spread over the rounds, and the medians that stand behind it: ours, and what the floor came to. */
+export function floorsTable(results: Results, verdicts: readonly Verdict[]): string {
   return columns([
-    ['floor', 'reached', '(min..max)', '', 'others'],
+    ['floor', 'reached', '(min..max)', '', 'figure', 'floor at', 'others'],
     ...verdicts.map(({ floor, shapes: [deciding, ...others], holds }) => [
       described(floor), `${deciding!.contender} ${figure(deciding!.value)}`, range(deciding!.value), holds ? 'holds' : 'UNDER',
+      shown(floor.measure, median(results.values(deciding!.contender, floor.measure))),
+      `${shown(floor.measure, floor.peers.length === 0 ? floor.limit : reference(results, floor) * floor.limit)} ${MEASURES[floor.measure].unit}`,
       others.map(({ contender, value }) => `${contender} ${figure(value)}`).join(', '),
     ]),
   ], true);

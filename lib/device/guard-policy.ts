@@ -156,7 +156,7 @@ export class GuardPolicy {
   }
 
   #setNetwork(state: NetworkState): void {
-    const interfaces = (of: NetworkState | null): string => JSON.stringify(of?.interfaces.map(({ ifindex, name, mac, attached }) => [ifindex, name, mac, attached]));
+    const interfaces = (of: NetworkState | null): string => JSON.stringify(of?.interfaces.map(({ ifindex, name, mac, mtu, attached }) => [ifindex, name, mac, mtu, attached]));
     const changed = interfaces(this.#network) !== interfaces(state);
     this.#network = state;
     this.#replaceOwn(state.routes.filter((route) => route.type === 'local' || route.type === 'broadcast').map((route) => route.prefix));

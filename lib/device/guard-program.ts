@@ -17,7 +17,6 @@
 import { Assembler, type Register, type Size } from './ebpf.ts';
 import { BALANCED_PROTOCOLS, REAL_ADDRESS, REAL_SERVER, SERVICE, VIP, type GuardRule } from './guard-policy.ts';
 import type { ParsedPrefix } from '../wire/address.ts';
-import { LONGEST_XDP_FRAME } from './xdp-chunk.ts';
 
 /** Bytes of the key of the entries map: address 16 | port (network order) 2 | protocol 1 | kind + family 1. */
 export const ENTRY_KEY_BYTES = 20;
@@ -34,6 +33,8 @@ export interface XdpOptions {
   readonly socketsFd: number;
   /** The interface's own address: frames to others are not ours. */
   readonly mac: string;
+  /** Longer frames, from the Ethernet header on, are left to the packet socket. */
+  readonly longest: number;
   /** XDP action for a frame of ours whose queue has no socket. */
   readonly withoutSocket: number;
 }
@@ -62,12 +63,15 @@ const DESTINATION = -64;
 const OUTER = -80;
 const OWN_KEY = -104;
 const HEADER = -160;
+const OFFSET = -168;
 const STACK_WORDS = 20;
 
 const HELPER_MAP_LOOKUP = 1;
 const HELPER_REDIRECT = 23;
 const HELPER_SKB_LOAD_BYTES = 26;
 const HELPER_REDIRECT_MAP = 51;
+const HELPER_SKB_LOAD_BYTES_RELATIVE = 68;
+const BPF_HDR_START_NET = 1;
 const HELPER_XDP_BUFFER_LENGTH = 188;
 const HELPER_XDP_LOAD_BYTES = 189;
 const TCX_NEXT = -1;
@@ -131,10 +135,10 @@ export function guardProgram(rules: readonly GuardRule[], options: GuardProgramO
     a.label('untagged').load(4, 1, 6, SKB_PROTOCOL);
   }
 
-  /** The same, of a frame to this interface that fits into a chunk. Longer and tagged ones are left to the packet socket beside. */
-  function ethernet({ mac }: XdpOptions): void {
+  /** The same, of a frame to this interface that is not too long. Longer and tagged ones are left to the packet socket beside. */
+  function ethernet({ mac, longest }: XdpOptions): void {
     const address = new DataView(Uint8Array.from(mac.split(':'), (byte) => parseInt(byte, 16)).buffer);
-    a.aluRegister('mov', 1, 6).call(HELPER_XDP_BUFFER_LENGTH).jumpIf(0, '>', LONGEST_XDP_FRAME, 'next').alu('mov', 2, 0);
+    a.aluRegister('mov', 1, 6).call(HELPER_XDP_BUFFER_LENGTH).jumpIf(0, '>', longest, 'next').alu('mov', 2, 0);
     fetch(HEADER, ETHERNET);
     a.load(4, 1, fp, HEADER).jumpIf(1, '!=', address.getInt32(0, true), 'next').load(2, 1, fp, HEADER + 4).jumpIf(1, '!=', address.getUint16(4, true), 'next');
     a.load(2, 1, fp, HEADER + 12);
@@ -323,7 +327,15 @@ export function guardProgram(rules: readonly GuardRule[], options: GuardProgramO
 
   /** Bytes at offset r2 of the frame onto the stack; a frame too short is not ours. */
   function fetch(slot: number, length: number): void {
+    const done = a.fresh();
+    // NB: what generic XDP has looked at and copied comes without the length of its Ethernet header, so that offsets count from the IP header. Where that is,
+    // is known; but only bytes in the first piece of the buffer can be fetched so.
+    if (options.direction === 'ingress') {
+      a.store(8, fp, OFFSET, 2).alu('add', 2, -ETHERNET).aluRegister('mov', 1, 6).aluRegister('mov', 3, fp).alu('add', 3, slot).alu('mov', 4, length);
+      a.alu('mov', 5, BPF_HDR_START_NET).call(HELPER_SKB_LOAD_BYTES_RELATIVE).jumpIf(0, '==', 0, done).load(8, 2, fp, OFFSET);
+    }
     a.aluRegister('mov', 1, 6).aluRegister('mov', 3, fp).alu('add', 3, slot).alu('mov', 4, length).call(xdp === undefined ? HELPER_SKB_LOAD_BYTES : HELPER_XDP_LOAD_BYTES).jumpIf(0, '!=', 0, 'next');
+    a.label(done);
   }
 
   function copy(to: number, from: number, words: number): void {

@@ -10,21 +10,23 @@ import { createLink, loadProgram, SocketMap, updateLink, XDP, XDP_GENERIC, XDP_N
 import type { GuardRule } from './guard-policy.ts';
 import { guardProgram, XDP_PASS } from './guard-program.ts';
 import { GuardTables } from './guard-tables.ts';
+import { LONGEST_XDP_FRAME } from './xdp-chunk.ts';
 
+const ETHERNET = 14;
 /** Receive queues of one interface that can have sockets. */
 const MOST_QUEUES = 256;
 
-export interface XdpInterface { readonly name: string; readonly ifindex: number; readonly mac: string }
+export interface XdpInterface { readonly name: string; readonly ifindex: number; readonly mac: string; readonly mtu: number }
 
-interface Attachment { readonly isGeneric: boolean; readonly sockets: SocketMap; ifindex: number; mac: string; link: number }
+interface Attachment { readonly isGeneric: boolean; readonly sockets: SocketMap; ifindex: number; mac: string; mtu: number; link: number }
 
 export class XdpFilter {
   readonly #tables = new GuardTables();
   readonly #attachments = new Map<string, Attachment>();
 
   /** Put an interface under it, before there are sockets: everything goes on to the host. Throws LvsError with the reason in one line. */
-  attach({ name, ifindex, mac }: XdpInterface, isGeneric: boolean): void {
-    const attachment: Attachment = { isGeneric, sockets: new SocketMap(MOST_QUEUES), ifindex, mac, link: -1 };
+  attach({ name, ifindex, mac, mtu }: XdpInterface, isGeneric: boolean): void {
+    const attachment: Attachment = { isGeneric, sockets: new SocketMap(MOST_QUEUES), ifindex, mac, mtu, link: -1 };
     try {
       this.#put(name, attachment, []);
       this.#attachments.set(name, attachment);
@@ -65,11 +67,14 @@ export class XdpFilter {
     this.#tables.close();
   }
 
-  /** Descriptor of a program for tests of it: `withoutSocket` is what it returns for a frame of ours while there is no socket. */
-  loadProgram(rules: readonly GuardRule[], { name, mac }: Pick<XdpInterface, 'name' | 'mac'>, socketsFd: number, withoutSocket = XDP_PASS): number {
+  /**
+   * Descriptor of a program, for tests of it: `withoutSocket` is what it returns for a frame of ours while there is no socket.
+   * NB: under generic XDP frames longer than the MTU are super-frames, which would lose what says how to cut them; so it leaves those alone.
+   */
+  loadProgram(rules: readonly GuardRule[], { name, mac, mtu }: Omit<XdpInterface, 'ifindex'>, socketsFd: number, withoutSocket = XDP_PASS): number {
     const { entries, own } = this.#tables;
     return loadProgram('xdp', guardProgram(rules, {
-      direction: 'xdp', interface: name, entriesFd: entries.fd, ownFd: own.fd, redirectTo: 0, xdp: { socketsFd, mac, withoutSocket },
+      direction: 'xdp', interface: name, entriesFd: entries.fd, ownFd: own.fd, redirectTo: 0, xdp: { socketsFd, mac, longest: Math.min(LONGEST_XDP_FRAME, ETHERNET + mtu), withoutSocket },
     }));
   }
 
@@ -85,6 +90,7 @@ export class XdpFilter {
       if (now === undefined) continue;
       attachment.ifindex = now.ifindex;
       attachment.mac = now.mac;
+      attachment.mtu = now.mtu;
       try {
         this.#put(name, attachment, rules);
       } catch (error) {
@@ -99,7 +105,7 @@ export class XdpFilter {
 
   /** The link keeps the program; our descriptor of it is not needed any more. */
   #put(name: string, attachment: Attachment, rules: readonly GuardRule[]): void {
-    const program = this.loadProgram(rules, { name, mac: attachment.mac }, attachment.sockets.fd);
+    const program = this.loadProgram(rules, { name, mac: attachment.mac, mtu: attachment.mtu }, attachment.sockets.fd);
     try {
       if (attachment.link >= 0) updateLink(attachment.link, program);
       else attachment.link = createLink(program, attachment.ifindex, XDP, attachment.isGeneric ? XDP_GENERIC : XDP_NATIVE);

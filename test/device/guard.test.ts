@@ -152,13 +152,13 @@ const table: readonly (readonly [string, Shape, boolean])[] = [
 ];
 
 /** The XDP program, which says XDP_DROP for what it would hand to a socket. */
-function configuredFilter(t: Test): number {
+function configuredFilter(t: Test, mtu = 1500): number {
   const filter = new XdpFilter();
   const sockets = new SocketMap(1);
   t.teardown(() => { filter.close(); sockets.close(); });
   filter.widen(edits);
   filter.narrow();
-  return filter.loadProgram(filter.rules, { name: INTERFACE, mac: network.interfaces[0]!.mac }, sockets.fd, XDP_DROP);
+  return filter.loadProgram(filter.rules, { name: INTERFACE, mac: network.interfaces[0]!.mac, mtu }, sockets.fd, XDP_DROP);
 }
 
 function configured(): { guard: EbpfGuard; predicate: GuardPredicate; program: number } {
@@ -193,8 +193,12 @@ t.test('XDP leaves frames to other stations, tagged and long ones to the packet 
     t.equal(testRun(xdp, frame), XDP_PASS, `byte ${at} of the destination address`);
   }
   t.equal(testRun(xdp, Buffer.concat([ours().subarray(0, 12), Uint8Array.of(0x81, 0, 0, 7), ours().subarray(12)])), XDP_PASS, 'tagged');
-  t.equal(testRun(xdp, Buffer.concat([ours(), new Uint8Array(LONGEST_XDP_FRAME - ours().length)])), XDP_DROP, 'as long as a chunk holds');
-  t.equal(testRun(xdp, Buffer.concat([ours(), new Uint8Array(LONGEST_XDP_FRAME + 1 - ours().length)])), XDP_PASS, 'longer');
+  const padded = (length: number): Uint8Array => Buffer.concat([ours(), new Uint8Array(length - ours().length)]);
+  t.equal(testRun(xdp, padded(1514)), XDP_DROP, 'as long as the MTU allows');
+  t.equal(testRun(xdp, padded(1515)), XDP_PASS, 'longer: a super-frame, perhaps');
+  const jumbo = configuredFilter(t, 9000);
+  t.equal(testRun(jumbo, padded(LONGEST_XDP_FRAME)), XDP_DROP, 'as long as a chunk holds');
+  t.equal(testRun(jumbo, padded(LONGEST_XDP_FRAME + 1)), XDP_PASS, 'longer');
 });
 
 t.test('on random and mutated frames programs and predicate never differ', { skip }, async (t) => {

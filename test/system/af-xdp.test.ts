@@ -41,7 +41,7 @@ class Bench {
     this.s0 = this.at(this.server, () => new PacketDevice('s0', { ringFrames: 300 }));
     enterNetworkNamespace(`/run/netns/${this.director}`);
     this.filter = new XdpFilter();
-    for (const name of ['l0', 'l1'] as const) this.filter.attach({ name, ifindex: ifindexOf(name), mac: this.macs[name] }, false);
+    for (const name of ['l0', 'l1'] as const) this.filter.attach({ name, ifindex: ifindexOf(name), mac: this.macs[name], mtu: 9000 }, false);
     this.announce();
     this.filter.widen([{ op: 'addService', service: { id: { kind: 'address', protocol: 'udp', address: VIP.join('.'), port: 53 }, scheduler: 'rr', schedFlags: 0, persistenceSec: 0, persistenceMask: '255.255.255.255', persistenceEngine: null, onePacket: false } }]);
     this.packets = ['l0', 'l1'].map((name) => new PacketDevice(name, { ringFrames: 15 }));
@@ -62,7 +62,7 @@ class Bench {
 
   /** Tell the filter which interfaces there are. */
   announce(): void {
-    const interfaces = (['l0', 'l1'] as const).map((name, index) => ({ index, ifindex: ifindexOf(name), name, mac: this.macs[name], mtu: 1500, up: true, addresses: [], attached: true }));
+    const interfaces = (['l0', 'l1'] as const).map((name, index) => ({ index, ifindex: ifindexOf(name), name, mac: this.macs[name], mtu: 9000, up: true, addresses: [], attached: true }));
     const state: NetworkState = { interfaces, routes: [], neighbours: [], forwarding4: true, forwarding6: true };
     this.filter.widen([{ op: 'network', state }]);
   }
@@ -365,7 +365,7 @@ t.test('which interfaces are for XDP', SLOW, async (t) => {
   t.same([vlanOn('eth0', table), vlanOn('eth0.5', table)], ['eth0.5', null]);
   bench.net.run(bench.director, 'ip', 'link', 'add', 'br0', 'type', 'bridge');
   t.match(whyNotXdp('br0'), /^bridge: /);
-  t.throws(() => bench.filter.attach({ name: 'l0', ifindex: ifindexOf('l0'), mac: bench.macs.l0 }, false), { code: 'Unsupported', message: 'another XDP program is attached to it' });
-  t.throws(() => bench.filter.attach({ name: 'br0', ifindex: ifindexOf('br0'), mac: bench.macs.l0 }, false), { code: 'Unsupported', message: /no native XDP/ });
-  bench.filter.attach({ name: 'br0', ifindex: ifindexOf('br0'), mac: bench.macs.l0 }, true);
+  t.throws(() => bench.filter.attach({ name: 'l0', ifindex: ifindexOf('l0'), mac: bench.macs.l0, mtu: 9000 }, false), { code: 'Unsupported', message: 'another XDP program is attached to it' });
+  t.throws(() => bench.filter.attach({ name: 'br0', ifindex: ifindexOf('br0'), mac: bench.macs.l0, mtu: 9000 }, false), { code: 'Unsupported', message: /no native XDP/ });
+  bench.filter.attach({ name: 'br0', ifindex: ifindexOf('br0'), mac: bench.macs.l0, mtu: 9000 }, true);
 });
