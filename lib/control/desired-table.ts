@@ -44,6 +44,7 @@ function installed({ destinations, policy }: DesiredService, moment: Moment): { 
     const { inhibitOnFailure } = one;
     const destination = { ...one.destination, weight: weightOf(one) };
     if (up(one) && !sorryAlone) return [{ destination, replaces: false }];
+    if (moment === 'start' && one.startsAbsent === true) return [];
     return inhibitOnFailure || policy.onFailure === 'quiesce' ? [{ destination: { ...destination, weight: 0 }, replaces: false }] : [];
   });
   if (sorryServer === null || (reached && !sorryServer.inhibit)) return result;

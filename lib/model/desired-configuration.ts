@@ -28,6 +28,8 @@ export interface DesiredDestination {
   readonly smtpAlert: boolean;
   /** What counts before any check has run. Down: absent, or at weight 0 (inhibitOnFailure, policy.onFailure). */
   readonly startsUp: boolean;
+  /** Not in the table before any check has run, although failing means weight 0 (ldirectord, of a server that several services have). */
+  readonly startsAbsent?: boolean;
   /** The weight before any check has run, where it is not the configured one (the number in a file adds to it). */
   readonly startWeight?: number;
 }

@@ -29,11 +29,11 @@ export function readAbbreviatedAddress(text: string): string | null {
   return [...parts, ...tail].join('.');
 }
 
-/** 0 (made of nothing but zeros: none) to 65535, or null. Rubbish behind the number is not looked at. */
+/** 0 (made of nothing but zeros: none) to 65535, or null. */
 export function readPort(text: string): number | null {
   if (/^0*$/.test(text)) return 0;
-  const { value, unusable } = readUnsigned(text);
-  return unusable || value < 1 || value > 65_535 ? null : value;
+  const { value, problem } = readUnsigned(text);
+  return problem !== '' || value < 1 || value > 65_535 ? null : value;
 }
 
 /**

@@ -15,7 +15,7 @@ export interface CheckerContext {
   readonly values: Values;
   readonly scripts: ScriptRules;
   readonly trackFiles: ReadonlyMap<string, TrackFile>;
-  readonly bfdInstances: ReadonlySet<string>;
+  readonly bfdInstances: ReadonlyMap<string, unknown>;
   /** The server being read. */
   server(): ServerDraft | null;
 }
@@ -279,7 +279,6 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
           checker.weight = weight;
           checker.reverse = sense === 'reverse';
         } },
-        dynamic: { read: () => change('file', { dynamic: true }) },
         log_all_failures: {},
       },
       close: (_line, end) => {
@@ -291,13 +290,16 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
       read: (line) => { begin('BFD_CHECK', DEFAULTS.misc, () => ({ kind: 'fixed', up: true }))(line); checker.passive = true; },
       block: {
         name: { read: (line) => {
-          const name = values.optionalWord(line);
+          const name = values.word(line);
           if (name === null) checker.dropped = true;
-          else if (!context.bfdInstances.has(name)) drop(line.place, `no bfd_instance "${name}"`, name, [...context.bfdInstances]);
+          else if (!context.bfdInstances.has(name)) drop(line.place, `no bfd_instance "${name}" above`, name, [...context.bfdInstances.keys()]);
+          else if (context.server()?.checkers.some(({ bfd }) => bfd === name) === true) drop(line.place, `BFD_CHECK of ${name} stands there twice`, name);
+          else checker.bfd = name;
         } },
         alpha: timing.alpha!, log_all_failures: {},
       },
-      close: (line) => {
+      close: (line, end) => {
+        if (!checker.dropped && checker.bfd === null) drop(end, 'BFD_CHECK without a name', 'BFD_CHECK');
         if (!checker.dropped) diagnostics.note(line.place, 'BFD sessions are not kept', 'the checker counts as up', 'BFD_CHECK');
         finish();
       },
@@ -308,7 +310,7 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
 
 function draft(name: string, { place }: ConfigLine, defaults: CheckerDefaults, kind: CheckKind): CheckerDraft {
   return {
-    alpha: null, connectTimeoutSec: null, retries: null, delayBeforeRetrySec: null, warmupSec: null, delayLoopSec: null, name, place, defaults, kind, target: {}, urls: [], dropped: false, miscTimeoutSec: null, trackFile: null, weight: null, reverse: false, hosts: [], hostTimeouts: [], passive: false, virtualHost: null, sni: false, missing: false,
+    alpha: null, connectTimeoutSec: null, retries: null, delayBeforeRetrySec: null, warmupSec: null, delayLoopSec: null, name, place, defaults, kind, target: {}, urls: [], dropped: false, miscTimeoutSec: null, trackFile: null, bfd: null, weight: null, reverse: false, hosts: [], hostTimeouts: [], passive: false, virtualHost: null, sni: false, missing: false,
   };
 }
 

@@ -32,6 +32,8 @@ export interface CheckerDraft extends Timing {
   dropped: boolean;
   miscTimeoutSec: number | null;
   /** FILE_CHECK */
+  /** Instance that BFD_CHECK names. */
+  bfd: string | null;
   trackFile: string | null;
   weight: number | null;
   reverse: boolean;

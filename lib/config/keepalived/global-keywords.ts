@@ -48,6 +48,7 @@ export function globalKeyword(globals: GlobalDraft, scripts: ScriptRules, source
   const fifoScript = script((found) => { globals.fifoScript = found; });
   const block: KeywordTable = {
     ...Object.fromEntries(GLOBAL_WORDS.map((name) => [name, {}])),
+    include_check: { read: (line) => { if (!source.insist(line.words.slice(1))) diagnostics.warn(line.place, `include_check "${line.words.slice(1).join(' ')}" has an unknown word`, 'ignored', line.words[1]!); } },
     random_seed: { read: (line) => { const seed = values.unsigned(line, 1, 0, UINT32_MAX); if (seed !== null) source.seed(seed); } },
     notification_email: { items: (_line, items) => { globals.smtpTo.push(...items.flatMap(({ line }) => line.words)); } },
     router_id: word((name) => { globals.routerId = name; }),
@@ -72,8 +73,13 @@ export function globalKeyword(globals: GlobalDraft, scripts: ScriptRules, source
     lvs_timeouts: { read: (line) => readTimeouts(line, globals, values, diagnostics) },
     lvs_sync_daemon: { read: (line) => readSyncDaemon(line, globals, values, diagnostics) },
     lvs_flush: { read: () => { globals.flush = true; } },
-    lvs_flush_on_stop: { read: () => { globals.flushOnStop = true; } },
-    lvs_flush_onstop: { read: () => { globals.flushOnStop = true; } },
+    lvs_flush_on_stop: { read: (line) => {
+      const what = line.words[1];
+      if (what !== undefined && what !== 'VS') diagnostics.warn(line.place, `unknown lvs_flush_on_stop type "${what}"`, 'ignored', what, ['VS']);
+      else globals.flushOnStop = true;
+    } },
+    ...Object.fromEntries(['bfd_priority', 'checker_priority', 'vrrp_priority'].map((name) => [name, { read: (line: ConfigLine) => { values.integer(line, 1, -20, 19); } }])),
+    nftables_ipvs_start_fwmark: { read: (line) => { values.unsigned(line, 1, 1, UINT32_MAX); } },
     notify_fifo: fifo, lvs_notify_fifo: fifo, notify_fifo_script: fifoScript, lvs_notify_fifo_script: fifoScript,
     rs_init_notifies: { read: () => { globals.rsInitNotifies = true; } },
     nftables_ipvs: { read: (line) => diagnostics.note(line.place, 'nftables_ipvs folds a group into one firewall mark', 'here each address of a group is a service of its own', 'nftables_ipvs') },
@@ -86,13 +92,14 @@ export function globalKeyword(globals: GlobalDraft, scripts: ScriptRules, source
 
 function readTimeouts(line: ConfigLine, globals: GlobalDraft, values: Values, diagnostics: Diagnostics): void {
   const fields: Readonly<Record<string, 'tcp' | 'tcpFin' | 'udp'>> = { tcp: 'tcp', tcpfin: 'tcpFin', udp: 'udp' };
-  for (let n = 1; n < line.words.length; n += 2) {
+  if (line.words.length < 2) diagnostics.warn(line.place, 'lvs_timeouts without any timeout', 'ignored', 'lvs_timeouts');
+  for (let n = 1; n < line.words.length; n++) {
     const name = line.words[n]!;
     const field = Object.hasOwn(fields, name) ? fields[name]! : null;
     if (field === null) diagnostics.warn(line.place, `unknown timeout "${name}"`, 'ignored', name, Object.keys(fields));
     else if (line.words[n + 1] === undefined) diagnostics.warn(line.place, `lvs_timeouts: no time behind ${name}`, 'ignored', name);
     else {
-      const seconds = values.unsigned(line, n + 1, 0, MOST_TIMEOUT_SEC);
+      const seconds = values.unsigned(line, ++n, 0, MOST_TIMEOUT_SEC, { lenient: false });
       if (seconds !== null) globals.timeouts[field] = seconds;
     }
   }
@@ -103,10 +110,13 @@ function readSyncDaemon(line: ConfigLine, globals: GlobalDraft, values: Values, 
     diagnostics.warn(line.place, `lvs_sync_daemon stands there twice, first for ${globals.syncDaemon.interface}`, 'the second one is ignored', 'lvs_sync_daemon');
     return;
   }
-  const name = values.word(line);
-  if (name === null) return;
+  const name = line.words[1];
+  if (name === undefined) {
+    diagnostics.warn(line.place, 'lvs_sync_daemon needs an interface', 'ignored', 'lvs_sync_daemon');
+    return;
+  }
   const daemon = { interface: name, syncId: 0, maxLength: 0, port: 0, ttl: 0, group: '' };
-  const numbers: Readonly<Record<string, readonly ['syncId' | 'maxLength' | 'port' | 'ttl', number, number]>> = { id: ['syncId', 1, 255], maxlen: ['maxLength', 1, 65_507], port: ['port', 1, 65_535], ttl: ['ttl', 1, 255] };
+  const numbers: Readonly<Record<string, readonly ['syncId' | 'maxLength' | 'port' | 'ttl', number, number]>> = { id: ['syncId', 0, 255], maxlen: ['maxLength', 1, 65_507], port: ['port', 1, 65_535], ttl: ['ttl', 1, 255] };
   for (let n = 2; n < line.words.length; n += 2) {
     const word = line.words[n]!;
     if (Object.hasOwn(numbers, word)) {
@@ -115,7 +125,10 @@ function readSyncDaemon(line: ConfigLine, globals: GlobalDraft, values: Values, 
       if (value !== null) daemon[field] = value;
     } else if (word === 'group') daemon.group = line.words[n + 1] ?? '';
     // "inst NAME", or the instance's name alone: synchronisation that follows a VRRP instance.
-    else if (word !== 'inst') n -= 1;
+    else if (word !== 'inst') {
+      if (n > 2) diagnostics.warn(line.place, `unknown option "${word}" of lvs_sync_daemon`, 'ignored', word, [...Object.keys(numbers), 'group', 'inst']);
+      n -= 1;
+    }
   }
   globals.syncDaemon = daemon;
 }

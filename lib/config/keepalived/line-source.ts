@@ -10,7 +10,7 @@ import type { ConfigHost } from '../config-host.ts';
 import type { Diagnostics, Place } from '../diagnostics.ts';
 import { GlibcRandom } from './glibc-random.ts';
 import { parseSequence, type Sequence } from './sequence.ts';
-import { decomment, words } from './text.ts';
+import { decomment, trimmed, words } from './text.ts';
 
 export interface ConfigLine {
   readonly words: readonly string[];
@@ -19,7 +19,7 @@ export interface ConfigLine {
   readonly place: Place;
 }
 
-interface FileFrame { readonly kind: 'file'; readonly path: string; readonly lines: readonly string[]; at: number }
+interface FileFrame { readonly kind: 'file'; readonly path: string; readonly lines: readonly string[]; at: number; readonly checks: ReadonlySet<Check> }
 interface ListFrame { readonly kind: 'list'; readonly lines: readonly string[]; at: number }
 interface SequenceFrame { readonly kind: 'sequence'; readonly sequence: Sequence; readonly text: string; at: number }
 type Frame = FileFrame | ListFrame | SequenceFrame;
@@ -29,10 +29,18 @@ interface Definition { readonly lines: readonly string[]; readonly multiLine?: b
 /** ${NAME}, ${NAME 1 2}, or $NAME before a blank, a comma, a closing parenthesis or the end. */
 const PARAMETER = /\$(?:\{([A-Za-z_][A-Za-z0-9_]*)( *|[ \d]*\d)\}|([A-Za-z_][A-Za-z0-9_]*)(?=[ \t,)]|$))/g;
 
-/** include and its strict forms: what must be there. */
-const INCLUDES: Readonly<Record<string, 'nothing' | 'something'>> = {
-  include: 'nothing', includer: 'something', includem: 'something', includew: 'something', includeb: 'something', includea: 'something',
+/**
+ * What include insists on: readable (what matches is a file to be read), match (a name without wildcards has a file), wildcard_match (one with wildcards,
+ * too), brace_match (each word in braces has).
+ */
+const CHECKS = ['readable', 'match', 'wildcard_match', 'brace_match'] as const;
+type Check = (typeof CHECKS)[number];
+/** Each form adds to what include_check says. */
+const INCLUDES: Readonly<Record<string, readonly Check[]>> = {
+  include: [], includer: ['readable'], includem: ['readable', 'match'], includew: ['readable', 'match', 'wildcard_match'], includeb: ['readable', 'brace_match'], includea: CHECKS,
 };
+/** What one fgets() of keepalived's takes: a longer line goes on as a line of its own. */
+const LINE_PIECE = 1023;
 const MAX_DEPTH = 64;
 const MAX_LINES = 500_000;
 const MAX_REPLACEMENTS = 200;
@@ -50,9 +58,12 @@ export class LineSource {
   #random: GlibcRandom | null = null;
   #depth = 0;
   #read = 0;
+  #checks: ReadonlySet<Check> = new Set();
+  #instance: string;
 
   constructor(path: string, host: ConfigHost, diagnostics: Diagnostics) {
     this.#host = host;
+    this.#instance = host.instance;
     this.#diagnostics = diagnostics;
     this.#place = { file: path, line: 0 };
     this.#open(path);
@@ -65,6 +76,28 @@ export class LineSource {
 
   get place(): Place {
     return this.#place;
+  }
+
+  /** include_check: what every include insists on from here on. Null when a word of it is not known. */
+  insist(options: readonly string[]): boolean {
+    if (options.length === 0) this.#checks = new Set(CHECKS);
+    let adding: boolean | null = null;
+    const chosen = new Set(options[0] !== undefined && /^[-+]/.test(options[0]) ? this.#checks : []);
+    for (const option of options) {
+      if (/^[-+]/.test(option)) adding = option.startsWith('+');
+      const name = CHECKS.find((one) => one === option.replace(/^[-+]/, ''));
+      if (name === undefined) return false;
+      if (adding === false) chosen.delete(name);
+      else chosen.add(name);
+      if (adding !== false) chosen.add('readable');
+    }
+    if (options.length > 0) this.#checks = chosen;
+    return true;
+  }
+
+  /** instance: what ${_INSTANCE} is from here on. */
+  set instance(name: string) {
+    this.#instance = name;
   }
 
   /** random_seed: numbers of ${_RANDOM} from here on. */
@@ -117,18 +150,21 @@ export class LineSource {
           frame.sequence.variables.forEach((name, n) => this.#definitions.set(name, { lines: [values[n] ?? ''] }));
           return frame.text;
         }
-      } else if (frame.at >= frame.lines.length) this.#stack.pop();
-      else {
+      } else if (frame.at >= frame.lines.length) {
+        this.#stack.pop();
+        if (frame.kind === 'file') this.#checks = frame.checks;
+      } else {
         const line = frame.lines[frame.at++]!;
-        if (frame.kind === 'list') return line.trim();
+        if (frame.kind === 'list') return trimmed(line);
         this.#place = { file: frame.path, line: frame.at, text: line };
-        if (line.length > MAX_LINE_LENGTH) {
-          this.#diagnostics.warn({ ...this.#place, text: '' }, `a line of ${line.length} characters`, 'ignored');
-          continue;
+        if (line.length > LINE_PIECE) {
+          this.#diagnostics.warn({ ...this.#place, text: line.slice(0, LINE_PIECE) }, `a line of ${line.length} characters`, `keepalived reads at most ${LINE_PIECE} at a time: the rest counts as further lines`);
+          // NB: behind each other on the stack, so that line numbers stay those of the file.
+          this.#stack.push({ kind: 'list', lines: chunks(line).slice(1).map((piece) => decomment(piece).text), at: 0 });
         }
         // An empty line ends a multi-line definition; one with nothing but a comment does not.
         if (this.#collecting && /^\r*$/.test(line)) return '';
-        const { text, openQuote } = decomment(line.replace(/\r+$/, ''));
+        const { text, openQuote } = decomment(line.slice(0, LINE_PIECE).replace(/\r+$/, ''));
         if (openQuote) this.#diagnostics.warn(this.#place, `unterminated quote in "${text}"`, 'the words from there on are lost', '"');
         if (text !== '') return text;
       }
@@ -175,13 +211,13 @@ export class LineSource {
       this.#definitions.set(name, { lines: [value] });
       return true;
     }
-    const lines = value === '\\' ? [] : [value.slice(0, -1).trim()];
+    const lines = value === '\\' ? [] : [trimmed(value.slice(0, -1))];
     this.#collecting = true;
     for (let more = true; more;) {
       const line = this.#nextRaw();
       if (line === null) break;
       more = line.endsWith('\\');
-      const content = (more ? line.slice(0, -1) : line).trim();
+      const content = trimmed((more ? line.slice(0, -1) : line));
       if (content !== '') lines.push(content);
     }
     this.#collecting = false;
@@ -240,7 +276,7 @@ export class LineSource {
     const line = (text: string): Definition => ({ lines: [text] });
     if (name === '_HASH') return line('#');
     if (name === '_BANG') return line('!');
-    if (name === '_INSTANCE') return line(this.#host.instance);
+    if (name === '_INSTANCE') return line(this.#instance);
     if (name === '_PWD') return line(resolve(this.#host.workingDirectory, dirname(this.#currentFile())));
     if (name !== '_RANDOM') return null;
     const [least = 0, most = RANDOM_MOST] = parameters.trim().split(/[ \t]+/).filter((word) => word !== '').map(Number);
@@ -256,30 +292,53 @@ export class LineSource {
   /** Whether the line was an include. */
   #include(text: string): boolean {
     if (!text.startsWith('include')) return false;
-    const [, keyword, pattern] = /^(include[rmwba]?)\s[ \t]*(.*)$/s.exec(text) ?? /^(include[rmwba]?)()$/.exec(text) ?? [];
+    const [, keyword, pattern] = /^(include[rmwba]?)[ \t]+(.*)$/s.exec(text) ?? [];
     if (keyword === undefined || pattern === undefined) return false;
-    if (pattern === '') {
-      this.#diagnostics.warn(this.#place, `${keyword} without a file name`, 'ignored', keyword);
+    const full = normalize(isAbsolute(pattern) ? pattern : join(dirname(this.#currentFile()), pattern));
+    const checks = new Set([...this.#checks, ...INCLUDES[keyword]!]);
+    const missing = (insisted: boolean, message: string): void => {
+      if (insisted) this.#diagnostics.error(this.#place, message, `the file is refused: ${keyword} insists on it`, pattern);
+      else this.#diagnostics.note(this.#place, message, 'nothing is included', pattern);
+    };
+    if (this.#stack.length >= MAX_DEPTH) {
+      this.#diagnostics.warn(this.#place, `${pattern}: includes nested too deeply`, 'ignored', pattern);
       return true;
     }
-    const full = isAbsolute(pattern) ? pattern : join(dirname(this.#currentFile()), pattern);
-    const paths = this.#host.glob(normalize(full));
-    const required = INCLUDES[keyword] === 'something';
-    const opened = this.#stack.length >= MAX_DEPTH ? 0 : paths.toReversed().filter((path) => this.#open(path)).length;
-    if (this.#stack.length >= MAX_DEPTH) this.#diagnostics.warn(this.#place, `${pattern}: includes nested too deeply`, 'ignored', pattern);
-    else if (opened > 0 && opened === paths.length) return true;
-    else if (required) this.#diagnostics.error(this.#place, `no file "${pattern}" to include`, `the file is refused: ${keyword} insists on it`, pattern);
-    else this.#diagnostics.note(this.#place, `no file "${pattern}" to include`, 'nothing is included', pattern);
+    const paths = this.#host.glob(full);
+    for (const path of paths.toReversed()) if (!this.#open(path)) missing(checks.has('readable'), `"${path}" is no file to be read`);
+    const alternatives = braceWords(full).filter((one) => !/[*?[]/.test(one));
+    const absent = /[{]/.test(full) ? alternatives.filter((one) => this.#host.glob(one).length === 0) : [];
+    if (absent.length > 0) missing(checks.has('brace_match'), `no file "${absent[0]!}" to include`);
+    else if (paths.length === 0 && this.#isWildcard(full)) { if (checks.has('wildcard_match')) missing(true, `no file matches "${pattern}"`); }
+    else if (paths.length === 0) missing(checks.has('match'), `no file "${pattern}" to include`);
     return true;
+  }
+
+  /** In a folder that is not there wildcards are a name like any other. */
+  #isWildcard(full: string): boolean {
+    const folder = dirname(full);
+    return /[*?[{]/.test(folder) || (/[*?[{]/.test(full) && (this.#host.glob(folder).length > 0 || this.#host.glob(join(folder, '*')).length > 0));
   }
 
   #open(path: string): boolean {
     const text = this.#host.readFile(path);
     if (text === null) return false;
-    this.#stack.push({ kind: 'file', path, lines: text.split('\n'), at: 0 });
+    this.#stack.push({ kind: 'file', path, lines: text.split('\n'), at: 0, checks: new Set(this.#checks) });
     if (!this.files.includes(path)) this.files.push(path);
     return true;
   }
+}
+
+/** A line in the pieces that keepalived reads it in. */
+function chunks(line: string): string[] {
+  return line.match(/[^]{1,1023}/g) ?? [];
+}
+
+/** Every name that {a,b} groups of a pattern stand for; bounded as the host's are. */
+function braceWords(pattern: string, depth = 0): string[] {
+  const braces = depth > 3 ? null : /\{([^{}]*,[^{}]*)\}/.exec(pattern);
+  if (braces === null) return [pattern];
+  return braces[1]!.split(',').slice(0, 8).flatMap((word) => braceWords(pattern.slice(0, braces.index) + word + pattern.slice(braces.index + braces[0].length), depth + 1));
 }
 
 /** Braces outside quotes become lines of their own. */
@@ -292,10 +351,10 @@ export function splitAtBraces(text: string): string[] {
     const character = text[at];
     if (character === '"') quoted = !quoted;
     else if (!quoted && (character === '{' || character === '}')) {
-      parts.push(text.slice(from, at).trim(), character);
+      parts.push(trimmed(text.slice(from, at)), character);
       from = at + 1;
     }
   }
-  parts.push(text.slice(from).trim());
+  parts.push(trimmed(text.slice(from)));
   return parts.filter((part) => part !== '');
 }

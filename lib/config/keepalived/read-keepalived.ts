@@ -5,6 +5,7 @@
 import type { DesiredConfiguration } from '../../model/desired-configuration.ts';
 import type { ConfigHost } from '../config-host.ts';
 import { Diagnostics } from '../diagnostics.ts';
+import { bfdKeyword, type BfdInstance } from './bfd-keyword.ts';
 import { BlockParser, type Keyword, type KeywordTable } from './block-parser.ts';
 import { checkerKeywords } from './checkers.ts';
 import type { Group, ServiceDraft, TrackFile } from './draft.ts';
@@ -26,7 +27,7 @@ export function readKeepalived(path: string, host: ConfigHost): DesiredConfigura
   const scripts = new ScriptRules(host);
   const groups = new Map<string, Group>();
   const trackFiles = new Map<string, TrackFile>();
-  const bfdInstances = new Set<string>();
+  const bfdInstances = new Map<string, BfdInstance>();
   const services: ServiceDraft[] = [];
   const kept: KeptBlock[] = [];
   const globals = emptyGlobals();
@@ -37,13 +38,16 @@ export function readKeepalived(path: string, host: ConfigHost): DesiredConfigura
   const keep = (name: string): Keyword => ({
     itemsOptional: true,
     items: (line, items) => {
-      if (name === 'bfd_instance' && line.words[1] !== undefined && items.some(({ line: one }) => one.words[0] === 'neighbor_ip')) bfdInstances.add(line.words[1]);
       kept.push({ name, line, items });
     },
   });
+  const keptWord: Keyword = { read: (line) => { values.word(line); } };
   const table: KeywordTable = {
     ...Object.fromEntries(TOP_WORDS.map((name) => [name, {}])),
     ...Object.fromEntries(KEPT_BLOCKS.map((name) => [name, keep(name)])),
+    bfd_instance: bfdKeyword(bfdInstances, diagnostics, values),
+    instance: { read: (line) => { const name = values.word(line); if (name !== null) source.instance = name; } },
+    SSL: { block: { password: keptWord, ca: keptWord, certificate: keptWord, key: keptWord } },
     global_defs: globalKeyword(globals, scripts, source, values, diagnostics),
     virtual_server_group: groupKeyword(groups, diagnostics, values),
     virtual_server: reader.keyword,
@@ -58,6 +62,6 @@ export function readKeepalived(path: string, host: ConfigHost): DesiredConfigura
   return {
     format: 'keepalived', files: source.files, services: finished,
     globals: finishGlobals(globals), diagnostics: diagnostics.list,
-    kept: kept.map(({ name, line, items }) => ({ name: line.words.slice(0, 2).join(' '), file: line.place.file, line: line.place.line, body: { block: name, words: line.words, items: keptBody(items) } })),
+    kept: [...kept.map(({ name, line, items }) => ({ name: line.words.slice(0, 2).join(' '), file: line.place.file, line: line.place.line, body: { block: name, words: line.words, items: keptBody(items) } })), ...[...bfdInstances.values()].map(({ name, line, settings }) => ({ name: `bfd_instance ${name}`, file: line.place.file, line: line.place.line, body: { block: 'bfd_instance', words: line.words, items: settings } }))],
   };
 }

@@ -27,10 +27,15 @@ export function decomment(line: string): { readonly text: string; readonly openQ
   return { text: continued ? `${text}\\` : text, openQuote: quoted };
 }
 
+/** Without the blanks around it; only what C calls blanks. */
+export function trimmed(text: string): string {
+  return text.replace(/^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/g, '');
+}
+
 /** Blanks separate words; a word in double quotes keeps its blanks and loses its quotes. */
 export function words(text: string): string[] {
   const found: string[] = [];
-  for (const [, quoted, open, plain] of text.matchAll(/"([^"]*)"|("[^"]*$)|([^\s"]+)/g)) {
+  for (const [, quoted, open, plain] of text.matchAll(/"([^"]*)"|("[^"]*$)|([^ \t\n\v\f\r"]+)/g)) {
     if (open !== undefined) break;
     found.push(quoted ?? plain ?? '');
   }

@@ -6,38 +6,65 @@ import type { Lookup, RealServer } from './finish-section.ts';
 import { PORT_SERVICES } from './options.ts';
 import type { Section } from './read-ldirectord.ts';
 
-const CHECK_TYPES = ['connect', 'negotiate', 'on', 'off', 'ping', 'external', 'external-perl'];
+/** Where a service is looked for when nothing says a port. */
+const SERVICE_PORTS: Readonly<Record<string, number>> = Object.fromEntries(Object.entries(PORT_SERVICES).map(([port, service]) => [service, Number(port)]));
 const DEFAULT_CONNECT_SEC = 5;
 const DEFAULT_NEGOTIATE_SEC = 30;
 const DEFAULT_INTERVAL_SEC = 10;
 const DEFAULT_COMMAND = '/bin/true';
 
-/** The checks of a section's servers, one server at a time. */
-export function sectionChecks(section: Section, id: ServiceId, lookup: Lookup, diagnostics: Diagnostics): (real: RealServer) => HealthCheck[] {
+export interface SectionChecks {
+  /** The checks of one server. */
+  of(real: RealServer): HealthCheck[];
+  /** What ldirectord takes for the same check of the same server. */
+  identity(real: RealServer): string;
+  /** Up without being asked. */
+  readonly alwaysUp: boolean;
+}
+
+export function sectionChecks(section: Section, id: ServiceId, lookup: Lookup, diagnostics: Diagnostics): SectionChecks {
   const own = (name: string): string | null => section.settings.get(name)?.value ?? null;
   const type = checkType(section, diagnostics);
-  const servicePort = id.kind === 'fwmark' ? null : id.port;
   const checkPort = own('checkport') === null ? null : Number(own('checkport'));
-  const service = own('service') ?? PORT_SERVICES[servicePort ?? -1] ?? 'none';
-  const connectSec = lookup('checktimeout')?.value;
-  const negotiateSec = lookup('negotiatetimeout')?.value;
+  const service = own('service') ?? PORT_SERVICES[id.kind === 'fwmark' ? -1 : id.port] ?? 'none';
   const maintenance = lookup('maintenancedir')?.value;
-  const timing = (negotiates: boolean): CheckTiming => ({
-    intervalSec: Number(lookup('checkinterval')?.value ?? DEFAULT_INTERVAL_SEC),
-    timeoutSec: negotiates ? Number(negotiateSec ?? connectSec ?? DEFAULT_NEGOTIATE_SEC) : Number(connectSec ?? negotiateSec ?? DEFAULT_CONNECT_SEC),
-    retries: Number(lookup('failurecount')?.value ?? 1) - 1, delayBeforeRetrySec: Number(lookup('checkinterval')?.value ?? DEFAULT_INTERVAL_SEC), rise: 1, warmupSec: 0, alpha: true, reentrySec: 0,
+  const negotiates = type === 'negotiate' || type === 'combined';
+  const timing = (timeoutSec: number): CheckTiming => ({
+    intervalSec: Number(interval(lookup)), timeoutSec, retries: Number(lookup('failurecount')?.value ?? 1) - 1, delayBeforeRetrySec: Number(interval(lookup)), rise: 1, warmupSec: 0, alpha: true, reentrySec: 0,
   });
-  return (real) => {
-    const port = checkPort ?? (real.destination.port > 0 ? real.destination.port : null);
-    const target = { address: real.destination.address, ...(port === null ? {} : { port }) };
-    const negotiates = type === 'negotiate' || type === 'combined';
-    const checks = [{ name: type, timing: timing(negotiates), target, check: kindOf(negotiates ? `negotiate ${service}` : type, real, section, own, id) }];
-    return maintenance === undefined ? checks : [...checks, { name: 'maintenancedir', timing: { ...timing(false), retries: 0, alpha: false }, target: {}, check: noFile(maintenance, real) }];
+  const timeoutSec = negotiates ? timeout(lookup, section, 'negotiatetimeout', 'checktimeout', DEFAULT_NEGOTIATE_SEC) : timeout(lookup, section, 'checktimeout', 'negotiatetimeout', DEFAULT_CONNECT_SEC);
+  return {
+    alwaysUp: type === 'on' || (negotiates && service === 'none') || (type === 'external' && own('checkcommand') === null),
+    of: (real) => {
+      const port = checkPort ?? (real.port > 0 ? real.port : SERVICE_PORTS[service] ?? null);
+      const target = { address: real.destination.address, ...(port === null ? {} : { port }) };
+      const checks = [{ name: type, timing: timing(timeoutSec), target, check: kindOf(negotiates ? `negotiate ${service}` : type, real, section, own, id) }];
+      return maintenance === undefined ? checks : [...checks, { name: 'maintenancedir', timing: { ...timing(timeoutSec), retries: 0, alpha: false }, target: {}, check: noFile(maintenance, real) }];
+    },
+    identity: (real) => JSON.stringify([
+      type, negotiates ? service : type.startsWith('external') ? own('checkcommand') ?? DEFAULT_COMMAND : '', id.kind === 'fwmark' ? 'fwm' : id.protocol, real.destination.address, real.port, own('virtualhost') ?? '', checkPort,
+      real.destination.weight, real.destination.method, slashed(real.request ?? own('request') ?? ''), real.receive ?? own('receive') ?? '',
+    ]),
   };
 }
 
+/** A service's own checkinterval counts only where each service has a process of its own. */
+function interval(lookup: Lookup): string {
+  const forked = lookup('fork')?.value === 'yes';
+  return (forked ? lookup('checkinterval') : lookup.global('checkinterval'))?.value ?? String(DEFAULT_INTERVAL_SEC);
+}
+
+/** Each of the two timeouts stands in for the other, the section's before the file's. */
+function timeout(lookup: Lookup, section: Section, name: string, other: string, otherwise: number): number {
+  return Number((section.settings.get(name) ?? section.settings.get(other) ?? lookup.global(name) ?? lookup.global(other))?.value ?? otherwise);
+}
+
+function slashed(request: string): string {
+  return request.startsWith('/') ? request : `/${request}`;
+}
+
 /** A file named HOST or HOST:PORT in the maintenance directory takes the server out. */
-function noFile(directory: string, { destination: { address, port } }: RealServer): CheckKind {
+function noFile(directory: string, { destination: { address }, port }: RealServer): CheckKind {
   const quoted = (name: string): string => `'${`${directory.replace(/\/+$/, '')}/${name}`.replaceAll("'", "'\\''")}'`;
   return { kind: 'exec', command: `test ! -e ${quoted(address)} -a ! -e ${quoted(`${address}:${port}`)}`, dynamicWeight: false };
 }
@@ -45,13 +72,9 @@ function noFile(directory: string, { destination: { address, port } }: RealServe
 function checkType(section: Section, diagnostics: Diagnostics): string {
   const line = section.settings.get('checktype');
   if (line === undefined) return 'negotiate';
-  if (CHECK_TYPES.includes(line.value)) return line.value;
-  if (/^\d+$/.test(line.value) && Number(line.value) > 0) {
-    diagnostics.note(line.place, `checktype ${line.value}: connects with a negotiation now and then`, 'every check negotiates', line.value);
-    return 'combined';
-  }
-  diagnostics.error(line.place, 'checktype must be "connect", "negotiate", "on", "off", "ping", "external", "external-perl" or a positive number', 'the file is refused; negotiate is taken', line.value, CHECK_TYPES);
-  return 'negotiate';
+  if (!/^\d+$/.test(line.value)) return line.value;
+  if (Number(line.value) > 0) diagnostics.note(line.place, `checktype ${line.value}: connects with a negotiation now and then`, 'every check negotiates', line.value);
+  return 'combined';
 }
 
 function kindOf(type: string, real: RealServer, section: Section, own: (name: string) => string | null, id: ServiceId): CheckKind {
@@ -65,7 +88,7 @@ function kindOf(type: string, real: RealServer, section: Section, own: (name: st
     case 'ping': return { kind: 'ping', family: section.family };
     case 'external':
     case 'external-perl':
-      return { kind: 'exec', command: `${own('checkcommand') ?? DEFAULT_COMMAND} ${[...place, real.destination.address, String(real.destination.port)].join(' ')}`, dynamicWeight: false };
+      return { kind: 'exec', command: `${own('checkcommand') ?? DEFAULT_COMMAND} ${[...place, real.destination.address, String(real.port)].join(' ')}`, dynamicWeight: false };
     case 'http':
     case 'https':
     case 'http_proxy': {

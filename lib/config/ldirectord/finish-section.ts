@@ -2,90 +2,94 @@
 import { IPIP_TUNNEL, type Destination } from '../../model/destination.ts';
 import { PLAIN_POLICY, type DesiredDestination, type DesiredService, type SorryServer } from '../../model/desired-configuration.ts';
 import type { ServiceId } from '../../model/virtual-service.ts';
-import { SCHED_FLAG } from '../../model/virtual-service.ts';
-import { SCHEDULER_NAMES } from '../../schedulers/names.ts';
 import type { ConfigHost } from '../config-host.ts';
 import type { Diagnostics } from '../diagnostics.ts';
-import { readAddress, readRange } from '../keepalived/addresses.ts';
 import { sectionChecks } from './checks.ts';
 import type { Section, SettingLine } from './read-ldirectord.ts';
-import { hostAddress, METHODS, parseReal } from './targets.ts';
+import { serviceOptions } from './service-options.ts';
+import { addressRange, hostAddress, METHODS, parseFallback, parseReal, parseRealOptions, servicePort } from './targets.ts';
 
-const DEFAULT_SCHEDULER = 'wrr';
 const MAX_WEIGHT = 2_147_483_647;
-const FLAG_BITS: Readonly<Record<string, number>> = {
-  'flag-1': SCHED_FLAG.flag1, 'flag-2': SCHED_FLAG.flag2, 'flag-3': SCHED_FLAG.flag3, 'sh-fallback': SCHED_FLAG.flag1, 'sh-port': SCHED_FLAG.flag2, 'mh-fallback': SCHED_FLAG.flag1, 'mh-port': SCHED_FLAG.flag2,
-};
 
-/** Settings of the section over the file's. */
-export type Lookup = (name: string) => SettingLine | null;
+/** Settings of the section over the file's, or the file's alone. */
+export interface Lookup {
+  (name: string): SettingLine | null;
+  global(name: string): SettingLine | null;
+}
 
 export interface RealServer {
+  /** As it will be in the table: only masquerading changes the port. */
   readonly destination: Destination;
+  /** The port the file gives, which is where checks go; 0 without. */
+  readonly port: number;
   readonly request: string | null;
   readonly receive: string | null;
 }
 
-export function finishSection(section: Section, globals: ReadonlyMap<string, SettingLine>, host: ConfigHost, diagnostics: Diagnostics): DesiredService[] {
-  const lookup: Lookup = (name) => section.settings.get(name) ?? globals.get(name) ?? null;
-  const id = serviceId(section, host, diagnostics);
-  if (id === null) return [];
-  const quiescent = lookup('quiescent')?.value === 'yes';
-  const scheduler = section.settings.get('scheduler');
-  if (scheduler !== undefined && !(SCHEDULER_NAMES as readonly string[]).includes(scheduler.value)) {
-    diagnostics.warn(scheduler.place, `unknown scheduler "${scheduler.value}"`, 'the service is left out: ldirectord only fails when it calls ipvsadm', scheduler.value, SCHEDULER_NAMES);
-    return [];
-  }
-  const reals = section.reals.flatMap(({ line, family }) => realServers(line, family, id, host, diagnostics));
-  const name = section.virtual.value;
-  if (reals.length === 0) diagnostics.note(section.virtual.place, `${name} has no real servers`, 'the service has none', name);
-  const checks = sectionChecks(section, id, lookup, diagnostics);
-  const destinations = reals.map((real): DesiredDestination => withStart({
-    destination: real.destination, checks: checks(real), inhibitOnFailure: quiescent, notifyUp: null, notifyDown: null, slowStart: false, loadMonitor: null, disabled: false,
-    smtpAlert: lookup('emailalert') !== null, startsUp: false,
-  }));
-  const command = lookup('fallbackcommand')?.value;
-  const fallbackScript = (word: string) => (command === undefined ? null : { command: `${command} ${word} ${name} ${id.kind === 'fwmark' ? 'fwm' : id.protocol}` });
-  return [{
-    ids: [id], name, destinations,
-    service: {
-      id, scheduler: scheduler?.value ?? DEFAULT_SCHEDULER, schedFlags: schedFlags(section.settings.get('schedflags'), diagnostics), persistenceSec: Number(section.settings.get('persistent')?.value ?? 0),
-      persistenceMask: netmask(section.settings.get('netmask'), section.family, diagnostics), persistenceEngine: null, onePacket: section.settings.get('ops')?.value === 'yes',
-    },
-    policy: {
-      ...PLAIN_POLICY, sorryServer: fallback(lookup(section.family === 6 ? 'fallback6' : 'fallback'), section.family, id, host, diagnostics),
-      quorumUp: fallbackScript('stop'), quorumDown: fallbackScript('start'), onFailure: quiescent ? 'quiesce' : 'remove',
-    },
-  }];
+export interface ReadSection {
+  readonly section: Section;
+  readonly id: ServiceId;
+  readonly service: DesiredService;
+  /** In the order of service.destinations. */
+  readonly reals: readonly RealServer[];
+  /** What ldirectord knows a server's check by: servers with the same one share their state across services. */
+  readonly identities: readonly string[];
+  readonly quiescent: boolean;
+  /** ipvsadm would not take the service. */
+  readonly refused: boolean;
 }
 
-/** A server that is up without being asked is up from the start. */
-function withStart(destination: DesiredDestination): DesiredDestination {
-  return { ...destination, startsUp: destination.checks.every(({ check }) => check.kind === 'fixed' && check.up) };
+export function finishSection(section: Section, globals: ReadonlyMap<string, SettingLine>, host: ConfigHost, diagnostics: Diagnostics): ReadSection | null {
+  const lookup: Lookup = Object.assign((name: string) => section.settings.get(name) ?? globals.get(name) ?? null, { global: (name: string) => globals.get(name) ?? null });
+  const id = serviceId(section, host, diagnostics);
+  if (id === null) return null;
+  const quiescent = lookup('quiescent')?.value === 'yes';
+  const name = section.virtual.value.trim();
+  const reals = section.reals.flatMap((line) => realServers(line, section.family, id, host, diagnostics));
+  if (reals.length === 0) diagnostics.note(section.virtual.place, `${name} has no real servers`, 'the service has none', name);
+  const checks = sectionChecks(section, id, lookup, diagnostics);
+  const destinations = reals.map((real): DesiredDestination => ({
+    destination: real.destination, checks: checks.of(real), inhibitOnFailure: quiescent, notifyUp: null, notifyDown: null, slowStart: false, loadMonitor: null, disabled: false,
+    smtpAlert: lookup('emailalert') !== null, startsUp: checks.alwaysUp,
+  }));
+  const command = lookup('fallbackcommand')?.value;
+  const place = id.kind === 'fwmark' ? `:0 fwm` : `${id.address.includes(':') ? `[${id.address}]` : id.address}:${id.port} ${id.protocol}`;
+  const fallbackScript = (word: string) => (command === undefined ? null : { command: `${command} ${word} ${place}` });
+  const options = serviceOptions(section, id, diagnostics);
+  return {
+    section, id, reals, identities: reals.map(checks.identity), quiescent, refused: options === null,
+    service: {
+      ids: [id], name, destinations,
+      service: options ?? { id, scheduler: 'wrr', schedFlags: 0, persistenceSec: 0, persistenceMask: '255.255.255.255', persistenceEngine: null, onePacket: false },
+      policy: { ...PLAIN_POLICY, sorryServer: fallback(section, globals, id, host, diagnostics), quorumUp: fallbackScript('stop'), quorumDown: fallbackScript('start'), onFailure: quiescent ? 'quiesce' : 'remove' },
+    },
+  };
 }
 
 function serviceId({ virtual, family, settings }: Section, host: ConfigHost, diagnostics: Diagnostics): ServiceId | null {
   const { value, place } = virtual;
   const stated = settings.get('protocol');
-  const mark = /^\d+$/.exec(value)?.[0] ?? (family === 4 && /^\d+\.\d+\.\d+\.\d+$/.test(value) ? /^\d+/.exec(value)![0] : null);
-  if (mark !== null) {
-    if (value !== mark) diagnostics.warn(place, `"${value}" has no port`, `ldirectord reads it as firewall mark ${mark}`, value);
+  const refuse = (message: string, word = value): null => {
+    diagnostics.error(place, message, 'the file is refused; the service is left out', word);
+    return null;
+  };
+  const [, hostText, portText] = /^([0-9A-Za-z._+-]+):([0-9A-Za-z_-]+)/.exec(value) ?? (family === 6 ? /^(\[[0-9A-Fa-f:]+\]):([0-9A-Za-z_-]+)/.exec(value) : null) ?? [];
+  if (hostText === undefined || portText === undefined) {
+    const mark = /^\d+/.exec(value)?.[0];
+    if (mark === undefined) return refuse(/^\[[0-9A-Fa-f:]+\]:/.test(value) ? 'an IPv6 address cannot stand here: it is virtual6' : `invalid address for virtual server: "${value.trim()}"`);
+    if (value.trim() !== mark) diagnostics.warn(place, `"${value.trim()}" has no port`, `ldirectord reads it as firewall mark ${mark}`, value.trim());
     if (stated !== undefined && stated.value !== 'fwm') diagnostics.error(stated.place, 'protocol must be fwm if the virtual service is a fwmark (a number)', 'the file is refused; ignored', stated.value);
     const fwmark = Number(mark);
     if (fwmark >= 1 && fwmark <= 0xffff_ffff) return { kind: 'fwmark', fwmark, family };
-    diagnostics.error(place, `firewall mark ${mark} is outside [1, 4294967295]`, 'the file is refused; the service is left out', mark);
+    diagnostics.warn(place, `firewall mark ${mark} is outside [1, 4294967295]`, 'the service is left out: ldirectord only fails when it calls ipvsadm', mark);
     return null;
   }
-  const [, hostText, portText] = (family === 6 ? /^(\[[^\]]+\]):([A-Za-z0-9_-]+)$/ : /^([A-Za-z0-9.-]+):([A-Za-z0-9_-]+)$/).exec(value) ?? [];
-  const protocol = stated?.value === 'udp' ? 'udp' : stated?.value === 'tcp' ? 'tcp' : null;
-  const address = hostText === undefined ? null : hostAddress(hostText, family, host);
-  const port = portText === undefined ? null : portOf(portText, protocol ?? 'tcp', host);
-  if (address === null || port === null) {
-    diagnostics.error(place, `invalid address for virtual service: "${value}"`, 'the file is refused; the service is left out', value);
-    return null;
-  }
-  if (stated?.value === 'fwm') diagnostics.error(stated.place, 'protocol cannot be fwm if the virtual service is an address', 'the file is refused; ignored', 'fwm');
-  return { kind: 'address', protocol: protocol ?? (port === 53 ? 'udp' : 'tcp'), address, port };
+  if (stated !== undefined && stated.value !== 'tcp' && stated.value !== 'udp') diagnostics.error(stated.place, 'protocol must be tcp or udp if the virtual service is an address and port', 'the file is refused; ignored', stated.value, ['tcp', 'udp']);
+  const protocol = stated?.value === 'udp' || stated?.value === 'tcp' ? stated.value : portText === '53' || portText === 'domain' ? 'udp' : 'tcp';
+  const address = hostAddress(hostText, family, host);
+  const port = servicePort(portText, protocol, host);
+  if (address === null || port === null) return refuse(`invalid address for virtual service: "${value.trim()}" (${address === null ? `no IPv${family} address "${hostText}"` : `no port "${portText}"`})`, address === null ? hostText : portText);
+  return { kind: 'address', protocol, address, port };
 }
 
 function realServers(line: SettingLine, family: 4 | 6, id: ServiceId, host: ConfigHost, diagnostics: Diagnostics): RealServer[] {
@@ -94,64 +98,55 @@ function realServers(line: SettingLine, family: 4 | 6, id: ServiceId, host: Conf
     diagnostics.error(place, message, 'the file is refused; the server is left out', word);
     return [];
   };
-  const parsed = parseReal(value, family);
-  if (parsed === null) return refuse(`invalid address for real server: "${value}"`);
-  const [methodWord = '', ...options] = parsed.rest.split(/\s+/);
-  const method = Object.hasOwn(METHODS, methodWord) ? METHODS[methodWord]! : null;
-  if (method === null) return refuse('forward method must be gate, masq or ipip', methodWord);
-  const weightText = /^\d+$/.test(options[0] ?? '') ? options[0]! : '1';
-  const weight = Number(weightText);
-  if (weight > MAX_WEIGHT) return refuse(`weight ${weightText} is too large`, weightText);
+  const parsed = parseReal(value);
+  if (parsed === null) return refuse(`invalid address for real server: "${value.trim()}"`);
   const first = hostAddress(parsed.first, family, host);
-  const last = parsed.last === null ? first : hostAddress(parsed.last, family, host);
-  if (first === null || last === null) return refuse(`no address for real server "${first === null ? parsed.first : parsed.last}"`, first === null ? parsed.first : parsed.last!);
-  const addresses = first === last ? [first] : readRange(`${first}-${last}`)?.addresses ?? null;
-  if (addresses === null) return refuse(`"${parsed.first}->${parsed.last}" is no range of addresses`, parsed.first);
-  const port = parsed.port === null ? null : portOf(parsed.port, id.kind === 'address' && id.protocol === 'udp' ? 'udp' : 'tcp', host);
-  if (parsed.port !== null && port === null) return refuse(`invalid port for real server: "${parsed.port}"`, parsed.port);
-  const [request = null, receive = null] = [...parsed.rest.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((match) => match[1]!);
-  const limit = (letter: string): number => Number(new RegExp(`<${letter}:(\\d+)>`).exec(parsed.rest)?.[1] ?? 0);
+  if (first === null) return refuse(`invalid address (${parsed.first}) for real server: could not resolve host`, parsed.first);
+  const port = parsed.port === null ? 0 : servicePort(parsed.port, null, host);
+  if (port === null) return refuse(`invalid port (${parsed.port!}) for real server: could not resolve port`, parsed.port!);
+  const last = parsed.last === null ? null : hostAddress(parsed.last, family, host);
+  if (parsed.last !== null && last === null) return refuse(`invalid address (${parsed.last}) for real server: could not resolve end host`, parsed.last);
+  if (last !== null && family === 6) return refuse('a range of IPv6 addresses is not supported', `->${parsed.last!}`);
+  const addresses = last === null ? [first] : addressRange(first, last);
+  if (addresses === null) return refuse(`invalid range ${parsed.first}->${parsed.last!}: backwards, or too long`, parsed.first);
+  const options = parseRealOptions(parsed.rest);
+  if ('complaint' in options) return refuse(options.complaint, options.word);
+  const { method, request, receive, lower, upper } = options;
+  const weight = Number(options.weight);
+  if (weight > MAX_WEIGHT || lower > MAX_WEIGHT || upper > MAX_WEIGHT) {
+    diagnostics.warn(place, `a weight or threshold above ${MAX_WEIGHT}`, 'the server is left out: ldirectord only fails when it calls ipvsadm', options.weight);
+    return [];
+  }
   return addresses.map((address) => {
-    // A local address is reached without translation; only translation can change the port.
-    const used = method === 'masq' && host.isLocal(address) ? 'route' : method;
-    const servicePort = id.kind === 'fwmark' ? 0 : id.port;
-    return { request, receive, destination: { address, port: used === 'masq' ? port ?? servicePort : servicePort, method: used, tunnel: IPIP_TUNNEL, weight, upperThreshold: limit('u'), lowerThreshold: limit('l') } };
+    // Only translation can change the port, but a marked service has none to change.
+    const inTable = method === 'masq' || id.kind === 'fwmark' ? port : id.port;
+    return { request, receive, port, destination: { address, port: inTable, method: host.isLocal(address) ? 'route' : method, tunnel: IPIP_TUNNEL, weight, upperThreshold: upper, lowerThreshold: lower } };
   });
 }
 
-function fallback(line: SettingLine | null, family: 4 | 6, id: ServiceId, host: ConfigHost, diagnostics: Diagnostics): SorryServer | null {
-  if (line === null) return null;
-  const [place = '', methodWord = 'gate'] = line.value.split(/\s+/);
-  const [, hostText = '', portText] = (family === 6 ? /^(\[[^\]]+\])(?::([A-Za-z0-9_-]+))?$/ : /^([A-Za-z0-9.-]+)(?::([A-Za-z0-9_-]+))?$/).exec(place) ?? [];
+/** The section's, else the file's, which has none for firewall marks. */
+function fallback(section: Section, globals: ReadonlyMap<string, SettingLine>, id: ServiceId, host: ConfigHost, diagnostics: Diagnostics): SorryServer | null {
+  const { family, settings } = section;
+  const name = family === 6 ? 'fallback6' : 'fallback';
+  const own = settings.get(name);
+  const line = own ?? globals.get(name);
+  if (line === undefined) return null;
+  const refuse = (message: string, word: string, known: readonly string[] = []): null => {
+    diagnostics.error(line.place, message, 'the file is refused; there is no fallback', word, known);
+    return null;
+  };
+  const { host: hostText, port: portText, methodWord } = parseFallback(line.value);
+  if (!Object.hasOwn(METHODS, methodWord)) return refuse('forward method must be gate, masq or ipip', methodWord, Object.keys(METHODS));
   const address = hostAddress(hostText, family, host);
-  const port = portText === undefined ? null : portOf(portText, 'tcp', host);
-  const method = Object.hasOwn(METHODS, methodWord) ? METHODS[methodWord]! : null;
-  if (address === null || method === null || (portText !== undefined && port === null)) {
-    diagnostics.error(line.place, method === null ? 'forward method must be gate, masq or ipip' : `invalid address for fallback server: "${place}"`, 'the file is refused; there is no fallback', method === null ? methodWord : place);
+  if (address === null) return refuse(`invalid IPv${family} address or could not resolve for fallback server: "${hostText}"`, hostText === '' ? name : hostText);
+  const port = portText === null ? null : servicePort(portText, id.kind === 'address' && id.protocol === 'udp' ? 'udp' : 'tcp', host);
+  if (portText !== null && port === null) return refuse(`invalid port for fallback server: "${portText}"`, portText);
+  if (own === undefined && id.kind === 'fwmark') {
+    diagnostics.warn(section.virtual.place, `the file's fallback does not serve firewall marks`, 'there is none: ldirectord only fails when it calls ipvsadm', section.virtual.value.trim());
     return null;
   }
-  const servicePort = id.kind === 'fwmark' ? 0 : id.port;
-  return { destination: { address, port: method === 'masq' || id.kind === 'fwmark' ? port ?? servicePort : servicePort, method, tunnel: IPIP_TUNNEL, weight: 1, upperThreshold: 0, lowerThreshold: 0 }, inhibit: false, mode: 'replace' };
-}
-
-function portOf(text: string, protocol: 'tcp' | 'udp', host: ConfigHost): number | null {
-  if (/^\d+$/.test(text)) return Number(text) >= 1 && Number(text) <= 65_535 ? Number(text) : null;
-  return host.portOf(text, protocol);
-}
-
-function schedFlags(line: SettingLine | undefined, diagnostics: Diagnostics): number {
-  return (line?.value ?? '').split(',').map((word) => word.trim()).filter((word) => word !== '').reduce((flags, word) => {
-    if (Object.hasOwn(FLAG_BITS, word)) return flags | FLAG_BITS[word]!;
-    diagnostics.warn(line!.place, `unknown scheduler flag "${word}"`, 'ignored', word, Object.keys(FLAG_BITS));
-    return flags;
-  }, 0);
-}
-
-function netmask(line: SettingLine | undefined, family: 4 | 6, diagnostics: Diagnostics): string {
-  const full = family === 6 ? '128' : '255.255.255.255';
-  if (line === undefined) return full;
-  const good = family === 6 ? /^\d{1,3}$/.test(line.value) && Number(line.value) >= 1 && Number(line.value) <= 128 : readAddress(line.value)?.family === 4;
-  if (good) return line.value;
-  diagnostics.error(line.place, `invalid netmask "${line.value}"`, 'the file is refused; ignored', line.value);
-  return full;
+  const service = id.kind === 'fwmark' ? 0 : id.port;
+  const method = METHODS[methodWord]!;
+  const inTable = method === 'masq' || id.kind === 'fwmark' ? port ?? service : service;
+  return { destination: { address, port: inTable, method: host.isLocal(address) ? 'route' : method, tunnel: IPIP_TUNNEL, weight: 1, upperThreshold: 0, lowerThreshold: 0 }, inhibit: false, mode: 'replace' };
 }

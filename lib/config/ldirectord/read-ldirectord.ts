@@ -8,8 +8,9 @@ import { NO_GLOBALS } from '../../model/desired-configuration.ts';
 import { serviceKey } from '../../model/virtual-service.ts';
 import type { ConfigHost } from '../config-host.ts';
 import { Diagnostics, type Place } from '../diagnostics.ts';
-import { finishSection } from './finish-section.ts';
-import { GLOBAL_SETTINGS, SECTION_SETTINGS, type Setting } from './options.ts';
+import { finishSection, type ReadSection } from './finish-section.ts';
+import { GLOBAL_SETTINGS, NETMASKS, SECTION_SETTINGS, type Setting } from './options.ts';
+import { withStart } from './start.ts';
 
 export interface SettingLine { readonly value: string; readonly place: Place }
 
@@ -17,9 +18,12 @@ export interface Section {
   readonly virtual: SettingLine;
   readonly family: 4 | 6;
   readonly settings: Map<string, SettingLine>;
-  readonly reals: { readonly line: SettingLine; readonly family: 4 | 6 }[];
+  readonly reals: SettingLine[];
+  /** Where it ends: ldirectord finds there that it has read the service before. */
+  end: Place;
 }
 
+const REFUSED = 'the file is refused';
 const DEFAULT_INTERVAL_SEC = 10;
 const SMTP = { port: 25, helo: '', timeoutSec: 30, router: '' };
 
@@ -27,82 +31,100 @@ export function readLdirectord(path: string, host: ConfigHost): DesiredConfigura
   const diagnostics = new Diagnostics();
   const text = host.readFile(path);
   if (text === null) diagnostics.error({ file: path, line: 0 }, 'no such file, or not to be read', 'nothing is configured');
+  const { sections, globals } = readLines(path, text ?? '', diagnostics);
+  const read = sections.map((section) => finishSection(section, globals, host, diagnostics)).filter((one) => one !== null);
+  const seen = new Set<string>();
+  const single = read.filter(({ id, section }) => {
+    const key = serviceKey(id);
+    const again = seen.has(key);
+    if (again) diagnostics.error(section.end, `duplicate virtual server: ${section.virtual.value} is line ${section.virtual.place.line} again`, `${REFUSED}; the first one counts`);
+    seen.add(key);
+    return !again;
+  });
+  if (globals.get('fork')?.value !== 'yes') {
+    for (const { section } of single) {
+      const own = section.settings.get('checkinterval');
+      if (own !== undefined) diagnostics.warn(own.place, 'checkinterval of a service counts only with fork=yes', 'the file\'s checkinterval counts', 'checkinterval');
+    }
+  }
+  const kept = [...globals].map(([name, { value, place }]) => ({ name, file: place.file, line: place.line, body: value }));
+  return {
+    format: 'ldirectord', files: text === null ? [] : [path], services: withStart(single.filter(isInstalled)), globals: finishGlobals(globals, sections), diagnostics: diagnostics.list.toSorted((a, b) => a.line - b.line), kept,
+  };
+}
+
+function isInstalled({ refused }: ReadSection): boolean {
+  return !refused;
+}
+
+function readLines(path: string, text: string, diagnostics: Diagnostics): { readonly sections: Section[]; readonly globals: Map<string, SettingLine> } {
   const globals = new Map<string, SettingLine>();
   const sections: Section[] = [];
   let section: Section | null = null;
-  // NB: a blank line ends a section, a line with nothing but a comment does not.
-  let open = false;
-  for (const [index, line] of (text ?? '').split('\n').entries()) {
+  const lines = text.split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  for (const [index, line] of lines.entries()) {
     const place: Place = { file: path, line: index + 1, text: line };
-    if (/^\s*#/.test(line)) continue;
-    // A tab counts for four blanks.
-    const inside = line.replace(/\t/g, '    ').startsWith('    ');
-    const content: string = (inside ? line.replace(/#.*/, '') : line).replace(/\r$/, '');
-    if (/^\s*$/.test(content)) {
-      open = false;
+    if (/^[ \t\r\f\v]*#/.test(line)) continue;
+    // A tab counts for four blanks, and a line of more blanks than four is a command that nobody knows.
+    const inside = section === null ? null : /^ {4,}(.+)/s.exec(line.replace(/#.*/s, '').replaceAll('\t', '    '));
+    if (inside !== null) {
+      section!.end = place;
+      readInside(inside[1]!, place, section!, diagnostics);
       continue;
     }
-    const parsed = /^\s*([A-Za-z0-9_]+)\s*=\s*(.*?)\s*$/.exec(content) ?? /^\s*(supervised)\s*()$/.exec(content);
-    if (parsed === null) diagnostics.error(place, `not a "name = value" line: "${content.trim().slice(0, 80)}"`, 'the file is refused; ignored', content.trim().slice(0, 1));
-    else if (inside) readInside(parsed[1]!, parsed[2]!, place, open ? section : null, diagnostics);
-    else if (/^\s/.test(content) && section !== null) diagnostics.error(place, `"${parsed[1]}" is not indented by a tab or four blanks`, 'the file is refused: the line belongs to no section', parsed[1]!);
-    else if (parsed[1] === 'virtual' || parsed[1] === 'virtual6') {
-      open = true;
-      section = { virtual: { value: unquoted(parsed[2]!), place }, family: parsed[1] === 'virtual6' ? 6 : 4, settings: new Map(), reals: [] };
+    if (section !== null) section.end = place;
+    section = null;
+    const virtual = /^virtual(6)?[ \t\r\f\v]*=[ \t\r\f\v]*(.*)/s.exec(line);
+    if (virtual !== null) {
+      section = { virtual: { value: virtual[2]!, place }, family: virtual[1] === undefined ? 4 : 6, settings: new Map(), reals: [], end: place };
       sections.push(section);
-    } else {
-      open = false;
-      readSetting(parsed[1]!, parsed[2]!, place, GLOBAL_SETTINGS, globals, diagnostics);
-    }
+    } else if (!/^[ \t\r\f\v]*$/.test(line)) readGlobal(line, place, globals, diagnostics);
   }
-  const services = sections.flatMap((one) => finishSection(one, globals, host, diagnostics));
-  const seen = new Set<string>();
-  for (const [n, { ids: [id] }] of services.entries()) {
-    const key = serviceKey(id!);
-    if (seen.has(key)) diagnostics.error(sections[n]?.virtual.place ?? { file: path, line: 0 }, `${key} stands there twice`, 'the file is refused; the first one counts');
-    seen.add(key);
+  // NB: ldirectord reads a virtual line that is the last one twice.
+  if (section !== null && section.end === section.virtual.place && section.virtual.place.line === lines.length) {
+    diagnostics.error(section.virtual.place, 'duplicate virtual server: ldirectord takes a virtual line that ends the file for two', REFUSED, 'virtual');
   }
-  const kept = [...globals].map(([name, { value, place }]) => ({ name, file: place.file, line: place.line, body: value }));
-  return { format: 'ldirectord', files: text === null ? [] : [path], services, globals: finishGlobals(globals, sections), diagnostics: diagnostics.list.toSorted((a, b) => a.line - b.line), kept };
+  return { sections, globals };
 }
 
-function readInside(name: string, value: string, place: Place, section: Section | null, diagnostics: Diagnostics): void {
+function readInside(command: string, place: Place, section: Section, diagnostics: Diagnostics): void {
+  const { name, value } = nameAndValue(command);
   const plain = name.replace(/6$/, '');
-  const own = section?.family === 6 ? `${plain}6` : plain;
-  if (section === null) diagnostics.error(place, `"${name}" stands in no section: virtual= begins one, a blank line ends it`, 'the file is refused; ignored', name);
-  else if ((plain === 'real' || plain === 'fallback') && name !== own) diagnostics.error(place, `"${name}" cannot stand here: it is "${own}" for an IPv${section.family} service`, 'the file is refused; ignored', name);
-  else if (plain === 'real') section.reals.push({ line: { value, place }, family: section.family });
-  else readSetting(name, value, place, SECTION_SETTINGS, section.settings, diagnostics);
+  const own = section.family === 6 ? `${plain}6` : plain;
+  if (value !== null && (plain === 'real' || plain === 'fallback')) {
+    if (name !== own) diagnostics.error(place, `"${name}" cannot stand here: it is "${own}" for an IPv${section.family} service`, `${REFUSED}; ignored`, name);
+    else if (plain === 'real') section.reals.push({ value, place });
+    else section.settings.set(name, { value, place });
+  } else readSetting(name, value, place, { ...SECTION_SETTINGS, netmask: NETMASKS[section.family] }, section.settings, diagnostics);
 }
 
-function readSetting(name: string, raw: string, place: Place, known: Readonly<Record<string, Setting>>, into: Map<string, SettingLine>, diagnostics: Diagnostics): void {
-  const setting = Object.hasOwn(known, name) ? known[name]! : null;
-  if (setting === null) {
-    diagnostics.error(place, `unknown command "${name}"`, 'the file is refused; ignored', name, Object.keys(known));
-    return;
-  }
-  // NB: compared with all that stands behind the equals sign, blanks at the end too (a comment leaves some).
-  const exact = setting.kind === 'yes-no' || name === 'netmask';
-  const behind = exact ? place.text?.replace(/\r$/, '').replace(/^\s.*/, (inside) => inside.replace(/#.*/, '')).replace(/^[^=]*=\s*/, '') ?? raw : raw;
-  const value = setting.kind === 'server' ? raw : unquoted(behind);
-  const complaint = complaintOf(name, value, setting);
-  // NB: the first digits found are the number: "10s" is 10.
-  const stored = setting.kind === 'number' ? /\d+/.exec(value)?.[0] ?? value : value;
-  if (complaint === null) into.set(name, { value: stored, place });
-  else diagnostics.error(place, complaint, 'the file is refused; ignored', value === '' ? name : value, setting.kind === 'one-of' ? setting.words : []);
+function readGlobal(line: string, place: Place, globals: Map<string, SettingLine>, diagnostics: Diagnostics): void {
+  const { name, value } = nameAndValue(line);
+  if (/^supervised[ \t\r\f\v]*$/.test(line)) {
+    diagnostics.warn(place, 'a bare supervised', 'taken as supervised=yes', 'supervised');
+    globals.set('supervised', { value: 'yes', place });
+  } else if (/^[ \t]/.test(line)) {
+    diagnostics.error(place, `"${name}" stands in no section: virtual= begins one, lines of it begin with a tab or four blanks, and a blank line ends it`, `${REFUSED}; ignored`, name);
+  } else readSetting(name, value, place, GLOBAL_SETTINGS, globals, diagnostics);
 }
 
-function complaintOf(name: string, value: string, setting: Setting): string | null {
-  switch (setting.kind) {
-    case 'number': return Number(/\d+/.exec(value)?.[0] ?? Number.NaN) >= setting.least ? null : setting.complaint;
-    case 'yes-no': return value === 'yes' || value === 'no' ? null : `${name} must be 'yes' or 'no'`;
-    case 'one-of': return setting.words.includes(value) ? null : `${name} must be ${setting.words.slice(0, -1).join(', ')} or ${setting.words.at(-1)}`;
-    default: return value === '' && name !== 'supervised' ? `${name} has no value` : null;
-  }
+function readSetting(name: string, raw: string | null, place: Place, known: Readonly<Record<string, Setting>>, into: Map<string, SettingLine>, diagnostics: Diagnostics): void {
+  const setting = raw !== null && Object.hasOwn(known, name) ? known[name]! : null;
+  const refuse = (message: string, word: string, words: readonly string[] = []): void => diagnostics.error(place, message, `${REFUSED}; ignored`, word, words);
+  if (raw === null || setting === null) return refuse(raw === null ? `not a "name = value" line: "${place.text!.trim().slice(0, 80)}"` : `unknown command "${name}"`, name, Object.keys(known));
+  const inQuotes = /^"(.*)"/s.exec(raw)?.[1] ?? null;
+  if (setting.quotes === 'quoted' && inQuotes === null) return refuse(`${name} needs its value in double quotes`, name);
+  const reading = setting.read(setting.quotes === 'plain' ? raw : inQuotes ?? raw);
+  if ('complaint' in reading) return refuse(`${reading.complaint}${/\r$/.test(raw) ? ' (the line ends with a carriage return)' : ''}`, raw.trim() === '' ? name : raw.trim(), reading.known);
+  if (setting.deprecated !== undefined) diagnostics.warn(place, setting.deprecated, 'it counts for pings only', name);
+  into.set(name, { value: reading.value, place });
 }
 
-function unquoted(value: string): string {
-  return /^"(.*)"$/s.exec(value)?.[1] ?? value;
+/** Null: there is no equals sign behind the name. */
+function nameAndValue(text: string): { readonly name: string; readonly value: string | null } {
+  const [, name, value] = /^([^\s=]*)[ \t\r\f\v]*=[ \t\r\f\v]*(.*)$/s.exec(text) ?? [];
+  return name === undefined ? { name: text.trim().split(/\s/)[0]!, value: null } : { name, value: value! };
 }
 
 /** Mails go to whom the file, or else its first section that says so, names; without a mail server, to this host's. */
