@@ -26,6 +26,8 @@ export interface ConfigHost {
   readonly instance: string;
   /** Absolute, for ${_PWD} of a file that is named relatively. */
   readonly workingDirectory: string;
+  /** A variable of the process's environment, or null. */
+  environment(name: string): string | null;
   /** [0, 1), for ${_RANDOM} of a file that sets no seed. */
   random(): number;
 }
@@ -37,7 +39,7 @@ export function memoryHost(files: Readonly<Record<string, string>>, changes: Par
     glob: (pattern) => matching(Object.keys(files), pattern),
     isExecutable: () => null, hasUser: () => null, hasInterface: () => null,
     addressOf: () => null, portOf: () => null, isLocal: (address) => address.startsWith('127.') || address === '::1',
-    configId: '', instance: '', workingDirectory: '/', random: () => 0,
+    configId: '', instance: '', workingDirectory: '/', environment: () => null, random: () => 0,
     ...changes,
   };
 }

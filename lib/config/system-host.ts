@@ -26,6 +26,7 @@ export function systemHost({ configId = null, instance = '' }: { readonly config
     isLocal: (address) => address.startsWith('127.') || address === '::1' || Object.values(networkInterfaces()).some((list) => (list ?? []).some((one) => one.address === address)),
     configId: configId ?? hostname(),
     workingDirectory: process.cwd(),
+    environment: (name) => process.env[name] ?? null,
     random: Math.random,
   };
 }

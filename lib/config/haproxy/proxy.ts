@@ -2,7 +2,7 @@
 import type { Place } from '../diagnostics.ts';
 
 export interface BindPlace { readonly text: string; readonly place: Place }
-export interface ServerLine { readonly words: readonly string[]; readonly place: Place; readonly defaults: readonly string[] }
+export interface ServerLine { readonly words: readonly string[]; readonly place: Place; readonly defaults: readonly string[]; /** Of a server-template: how many servers it stands for. */ readonly copies?: number }
 
 export interface Proxy {
   readonly kind: string;
@@ -13,6 +13,8 @@ export interface Proxy {
   consistent: boolean;
   defaultBackend: { readonly name: string; readonly place: Place } | null;
   disabled: boolean;
+  /** Backends that conditions choose. */
+  uses: { readonly name: string; readonly place: Place }[];
   binds: BindPlace[];
   servers: ServerLine[];
   serverDefaults: string[];
@@ -29,7 +31,7 @@ export interface Proxy {
 export function newProxy(kind: string, name: string, place: Place, defaults: Proxy | null): Proxy {
   return {
     kind, name, place, mode: defaults?.mode ?? 'tcp', balance: defaults?.balance ?? null, consistent: defaults?.consistent ?? false, defaultBackend: defaults?.defaultBackend ?? null, disabled: defaults?.disabled ?? false,
-    binds: [], servers: [], serverDefaults: [...(defaults?.serverDefaults ?? [])], checkOption: defaults?.checkOption ?? null, checkSteps: [], httpCheck: [], timeoutsSec: { ...(defaults?.timeoutsSec ?? {}) },
+    uses: [], binds: [], servers: [], serverDefaults: [...(defaults?.serverDefaults ?? [])], checkOption: defaults?.checkOption ?? null, checkSteps: [], httpCheck: [], timeoutsSec: { ...(defaults?.timeoutsSec ?? {}) },
     stickSec: null, stickOnSource: false, externalCommand: defaults?.externalCommand ?? null,
   };
 }
