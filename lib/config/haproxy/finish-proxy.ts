@@ -27,13 +27,14 @@ export function finishProxy(proxy: Proxy, backends: ReadonlyMap<string, Proxy>, 
   if (proxy.defaultBackend !== null && !backends.has(proxy.defaultBackend.name)) {
     diagnostics.error(proxy.defaultBackend.place, `no backend "${proxy.defaultBackend.name}"`, 'HAProxy refuses the file', proxy.defaultBackend.name, [...backends.keys()]);
   }
+  if (proxy.mode === 'http' && backend !== null && backend.mode !== 'http') diagnostics.error(place, `${kind} ${name} is in mode http, its backend ${backend.name} is not`, 'HAProxy refuses the file', name);
   if (proxy.mode === 'http') return left('mode http, which a layer 4 forwarder does not speak');
   if (addresses.length === 0) return left('nothing is bound');
   if (proxy.disabled) return left('disabled');
   if (backend === null || backend.servers.length === 0) return left('no servers and no default_backend that has some');
   if (backend.mode === 'http' && backend !== proxy) diagnostics.warn(backend.place, `backend ${backend.name} is in mode http, ${kind} ${name} is not`, 'its servers are used as they are', backend.name);
 
-  const ids = addresses.flatMap(({ text, place: at }) => bindIds(text, at, wildcardAddress, diagnostics));
+  const ids = addresses.flatMap(({ text, place: at }) => bindIds(text, at, wildcardAddress, host, diagnostics));
   const [first] = ids;
   if (first === undefined) return left('no address to listen on is left');
   const family = first.kind === 'address' && first.address.includes(':') ? 6 : 4;
@@ -53,7 +54,7 @@ export function finishProxy(proxy: Proxy, backends: ReadonlyMap<string, Proxy>, 
 }
 
 /** "ADDRESS:PORT[-PORT]" as service ids. */
-function bindIds(text: string, place: Place, wildcardAddress: string | null, diagnostics: Diagnostics): ServiceId[] {
+function bindIds(text: string, place: Place, wildcardAddress: string | null, host: ConfigHost, diagnostics: Diagnostics): ServiceId[] {
   const refuse = (message: string, effect: string): [] => {
     diagnostics.warn(place, message, effect, text);
     return [];
@@ -65,12 +66,25 @@ function bindIds(text: string, place: Place, wildcardAddress: string | null, dia
     return [];
   }
   const wildcard = ['', '*', '0.0.0.0', '::', '[::]'].includes(hostText);
-  const address = wildcard ? (wildcardAddress === null ? null : readAddress(wildcardAddress)) : readAddress(hostText.replace(/^\[(.*)\]$/, '$1'));
+  const address = wildcard ? (wildcardAddress === null ? null : readAddress(wildcardAddress)) : namedAddress(hostText.replace(/^\[(.*)\]$/, '$1'), host);
   if (address === null) return refuse(wildcard ? `bind ${text} names no address, and a virtual service needs one` : `bind ${text}: "${hostText}" is no address`, wildcard ? 'left out: give the virtual address with --vip' : 'left out');
   const ports = [Number(low), Number(high ?? low)] as const;
-  if (ports[0] < 1 || ports[1] > 65_535 || ports[0] > ports[1] || ports[1] - ports[0] >= MAX_PORTS) return refuse(`bind ${text}: no range of ports to serve`, 'left out');
+  if (ports[0] < 1 || ports[1] > 65_535 || ports[0] > ports[1]) {
+    diagnostics.error(place, `bind ${text}: invalid port${high === undefined ? '' : ' range'}`, 'HAProxy refuses the file; left out', text);
+    return [];
+  }
+  if (prefix.startsWith('udp')) {
+    diagnostics.error(place, `bind ${text}: a datagram address is not acceptable`, 'HAProxy refuses the file; left out', text);
+    return [];
+  }
+  if (ports[1] - ports[0] >= MAX_PORTS) return refuse(`bind ${text}: no range of ports to serve`, 'left out');
   const protocol = /^(quic|udp)/.test(prefix) ? 'udp' : 'tcp';
   return Array.from({ length: ports[1] - ports[0] + 1 }, (_, n): ServiceId => ({ kind: 'address', protocol, address: address.address, port: ports[0] + n }));
+}
+
+function namedAddress(text: string, host: ConfigHost): { readonly address: string } | null {
+  const found = readAddress(text)?.address ?? (/^[\d.]*$|:/.test(text) ? null : host.addressOf(text, 4) ?? host.addressOf(text, 6));
+  return found === null ? null : { address: found };
 }
 
 function scheduler({ balance, consistent, name }: Proxy, diagnostics: Diagnostics): string {

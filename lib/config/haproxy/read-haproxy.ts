@@ -16,7 +16,9 @@ import { newProxy, type Proxy } from './proxy.ts';
 const KNOWN_WORDS = [...READ_WORDS, ...NEEDLESS_WORDS, ...LOST_WORDS];
 const KNOWN_OPTIONS = [...NEEDLESS_OPTIONS, ...LOST_OPTIONS, ...CHECK_OPTIONS];
 const TIMEOUTS = ['check', 'client', 'client-fin', 'client-hs', 'connect', 'http-keep-alive', 'http-request', 'queue', 'server', 'server-fin', 'tarpit', 'tunnel'];
+const MOST_TIMEOUT_SEC = 2_147_483.647;
 const MODES = ['tcp', 'http'];
+const NEVER_NEGATED = ['tcplog', 'httplog', 'httpslog', 'forwardfor', 'originalto'];
 const REFUSED = 'the file is refused; ignored';
 /** What names of sections and servers are made of. */
 const NAME = /^[A-Za-z0-9_.:-]*$/;
@@ -37,6 +39,10 @@ export function readHaproxy(paths: string | readonly string[], host: ConfigHost,
     files.push(path);
     for (const [index, line] of text.split('\n').entries()) readLine(line, { file: path, line: index + 1, text: line }, state);
     state.conditions.close();
+    if (text !== '' && !text.endsWith('\n')) {
+      const lines = text.split('\n');
+      diagnostics.error({ file: path, line: lines.length, text: lines.at(-1)! }, 'the last line has no line end: the file may have been cut', 'HAProxy refuses the file; the line is read');
+    }
   }
   checkNames(proxies, diagnostics);
   const backends = new Map(proxies.filter(({ kind }) => kind === 'backend' || kind === 'listen').map((proxy) => [proxy.name, proxy]));
@@ -97,7 +103,7 @@ function readLine(line: string, place: Place, state: State): void {
 function readNegation([negation = '', word = '', option = '']: readonly string[], place: Place, proxy: Proxy, diagnostics: Diagnostics): void {
   if (word === 'log' && negation === 'no') return;
   if (word !== 'option') diagnostics.error(place, `"${negation}" goes with options only, not with "${word}"`, REFUSED, word === '' ? negation : word);
-  else if (CHECK_OPTIONS.includes(option) || !KNOWN_OPTIONS.includes(option)) diagnostics.error(place, `no "${negation}" for option "${option}"`, REFUSED, option, KNOWN_OPTIONS);
+  else if (CHECK_OPTIONS.includes(option) || NEVER_NEGATED.includes(option) || !KNOWN_OPTIONS.includes(option)) diagnostics.error(place, `no "${negation}" for option "${option}"`, REFUSED, option, KNOWN_OPTIONS);
   else if (proxy.kind !== 'defaults') diagnostics.note(place, `${negation} option ${option}`, 'has no counterpart where packets are forwarded', negation);
 }
 
@@ -105,11 +111,11 @@ function readNegation([negation = '', word = '', option = '']: readonly string[]
 function checkNames(proxies: readonly Proxy[], diagnostics: Diagnostics): void {
   const seen = new Map<string, Proxy>();
   for (const proxy of proxies) {
-    for (const side of proxy.kind === 'listen' ? ['frontend', 'backend'] : [proxy.kind]) {
-      const other = seen.get(`${side} ${proxy.name}`);
-      if (other !== undefined && proxy.name !== '') diagnostics.error(proxy.place, `${proxy.kind} "${proxy.name}" has the same name as the ${other.kind} in line ${other.place.line}`, 'the file is refused; both are read', proxy.name);
-      seen.set(`${side} ${proxy.name}`, proxy);
-    }
+    // A listen section clashes only with another one, but whatever follows clashes with it.
+    const sides = proxy.kind === 'listen' ? ['listen'] : [proxy.kind, 'listen'];
+    const other = sides.map((side) => seen.get(`${side} ${proxy.name}`)).find((one) => one !== undefined);
+    if (other !== undefined && proxy.name !== '') diagnostics.error(proxy.place, `${proxy.kind} "${proxy.name}" has the same name as the ${other.kind} in line ${other.place.line}`, 'the file is refused; both are read', proxy.name);
+    seen.set(`${proxy.kind} ${proxy.name}`, proxy);
     const servers = new Map<string, number>();
     for (const { words: [name = ''], place } of proxy.servers) {
       if (servers.has(name)) diagnostics.error(place, `another server named "${name}" was defined in line ${servers.get(name)!}`, 'the file is refused; both are read', name);
@@ -225,6 +231,7 @@ const READERS: Readonly<Record<string, Reader>> = {
     if (!TCP_CHECK_WORDS.includes(word)) diagnostics.error(place, `unknown tcp-check rule "${first ?? ''}"`, REFUSED, first ?? 'tcp-check', TCP_CHECK_WORDS);
     else if (word === 'expect' && words[2] === undefined) diagnostics.error(place, 'tcp-check expect needs what to expect', REFUSED, 'expect');
     else if (word === 'send-binary' && !/^([0-9a-f]{2})+$/i.test(words[2] ?? '')) diagnostics.error(place, `tcp-check send-binary: "${words[2] ?? ''}" is not made of hexadecimal octets`, REFUSED, words[2] ?? 'send-binary');
+    else if (word === 'connect' && proxy.checkSteps.length > 0 && !proxy.checkSteps.some(({ words: [one] }) => one === 'connect') && proxy.checkSteps.some(({ words: [one = ''] }) => /^(send|expect)/.test(one))) diagnostics.error(place, 'tcp-check connect: the first step must be a connect, too', REFUSED, 'connect');
     else proxy.checkSteps.push({ words: words.slice(1), place });
   },
   'http-check': (words, first, place, proxy, diagnostics) => {
@@ -236,9 +243,12 @@ const READERS: Readonly<Record<string, Reader>> = {
     const seconds = timeSec(words[2]);
     if (first === undefined || !TIMEOUTS.includes(first)) diagnostics.error(place, `unknown timeout "${first ?? ''}"`, REFUSED, first ?? 'timeout', TIMEOUTS);
     else if (seconds === null) diagnostics.error(place, `timeout ${first}: "${words[2] ?? ''}" is no time`, REFUSED, words[2] ?? first);
+    else if (seconds > MOST_TIMEOUT_SEC) diagnostics.error(place, `timeout ${first}: ${words[2]!} is longer than 24.8 days`, REFUSED, words[2]!);
     else proxy.timeoutsSec[first] = seconds;
   },
-  'stick-table': (words, _first, _place, proxy) => {
+  'stick-table': (words, _first, place, proxy, diagnostics) => {
+    const size = words.indexOf('size');
+    if (size > 0 && !/^\d+[kmgKMG]?$/.test(words[size + 1] ?? '')) diagnostics.error(place, `stick-table: "${words[size + 1] ?? ''}" is no size`, REFUSED, words[size + 1] ?? 'size');
     const type = words[words.indexOf('type') + 1];
     const expire = words.indexOf('expire');
     if (type === 'ip' || type === 'ipv6') proxy.stickSec = (expire < 0 ? null : timeSec(words[expire + 1])) ?? proxy.stickSec ?? 0;

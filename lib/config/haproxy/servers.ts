@@ -7,9 +7,9 @@ import type { Diagnostics, Place } from '../diagnostics.ts';
 import { readAddress } from '../keepalived/addresses.ts';
 import { SERVER_LOST, SERVER_NEEDLESS, SERVER_PATH_LOST, SERVER_READ } from './keywords.ts';
 import { timeSec } from './lines.ts';
+import { valueComplaint } from './server-values.ts';
 import type { Proxy, ServerLine } from './proxy.ts';
 
-const MOST_WEIGHT = 256;
 const DEFAULT_INTERVAL_SEC = 2;
 const DEFAULT_RISE = 2;
 const DEFAULT_FALL = 3;
@@ -21,9 +21,31 @@ export interface FinishedServer { readonly name: string; readonly place: Place; 
 export function finishServer(line: ServerLine, backend: Proxy, family: 4 | 6, servicePort: number, host: ConfigHost, diagnostics: Diagnostics): FinishedServer[] {
   const [name = '', target = ''] = line.words;
   const settings = readSettings(line, diagnostics);
-  const [, hostText = target, portText] = /^(.*?)(?::([+-]?\d{0,5}))?$/.exec(target.replace(/^(ipv4|ipv6)@/, '')) ?? [];
-  const plain = hostText.replace(/^\[(.*)\]$/, '$1');
-  const address = readAddress(plain)?.address ?? (/^[/@]/.test(plain) ? null : host.addressOf(plain, family));
+  const refuse = (message: string, word: string): [] => {
+    diagnostics.error(line.place, `server ${backend.name}/${name}: ${message}`, 'HAProxy refuses the file; the server is left out', word);
+    return [];
+  };
+  const [, prefix = '', plainTarget = target] = /^(ipv4@|ipv6@)?(.*)$/s.exec(target) ?? [];
+  if (/^(\/|@|(unix|abns|uxst|fd|sockpair)@)/.test(plainTarget)) {
+    if (plainTarget.startsWith('@')) return refuse(`"${plainTarget}" is no address`, plainTarget);
+    diagnostics.warn(line.place, `server ${backend.name}/${name}: ${plainTarget} is no network address`, 'the server is left out', plainTarget);
+    return [];
+  }
+  const colon = plainTarget.endsWith(']') ? -1 : plainTarget.lastIndexOf(':');
+  const portText = colon < 0 ? '' : plainTarget.slice(colon + 1);
+  const plain = (colon < 0 ? plainTarget : plainTarget.slice(0, colon)).replace(/^\[(.*)\]$/, '$1');
+  if (/^\d+-\d+$/.test(portText)) return refuse(`a range of ports ("${portText}") is not permitted here`, portText);
+  if (!/^[+-]?\d*$/.test(portText)) return refuse(`"${portText}" is no port number`, portText);
+  if (/^\d/.test(portText) && Number(portText) > 65_535) return refuse(`invalid port ${portText}`, portText);
+  const wildcard = ['', '*', '0.0.0.0', '::'].includes(plain);
+  const literal = readAddress(plain);
+  if (literal === null && !wildcard && (/^[\d.]+$/.test(plain) || plain.includes(':'))) return refuse(`"${plain}" is no address`, plain);
+  if (literal !== null && prefix !== '' && prefix !== `ipv${literal.family}@`) return refuse(`${plain} is no ${prefix === 'ipv4@' ? 'IPv4' : 'IPv6'} address`, plain);
+  if (wildcard) {
+    diagnostics.warn(line.place, `server ${backend.name}/${name}: "${target}" stands for the address that the client asked for`, 'the server is left out: a real server has an address', target);
+    return [];
+  }
+  const address = literal?.address ?? host.addressOf(plain, prefix === 'ipv4@' ? 4 : prefix === 'ipv6@' ? 6 : family);
   if (address === null) {
     diagnostics.warn(line.place, `server ${backend.name}/${name}: could not resolve address "${plain}"`, 'the server is left out', plain);
     return [];
@@ -32,13 +54,13 @@ export function finishServer(line: ServerLine, backend: Proxy, family: 4 | 6, se
     diagnostics.warn(line.place, `server ${backend.name}/${name}: ${address} is of another address family than the listener`, 'the server is left out: only a proxy joins families', plain);
     return [];
   }
-  const port = serverPort(portText ?? '', servicePort);
+  if ((line.copies ?? 1) > 1) diagnostics.note(line.place, `${line.copies} servers of one name become one: ${plain} has one address here`, 'the other addresses that the name may have are not followed', plain);
+  const port = serverPort(portText, servicePort);
   if (port === null) {
-    diagnostics.warn(line.place, `server ${backend.name}/${name}: no port "${portText}" for this listener`, 'the server is left out', portText ?? name);
+    diagnostics.warn(line.place, `server ${backend.name}/${name}: no port "${portText}" for this listener`, 'the server is left out', portText);
     return [];
   }
   const weight = number(settings, 'weight', 1);
-  if (weight > MOST_WEIGHT) diagnostics.error(line.place, `server ${name}: weight ${weight} is outside [0, ${MOST_WEIGHT}]`, 'HAProxy refuses the file; taken as it is', String(weight));
   const upperThreshold = number(settings, 'maxconn', 0);
   if (upperThreshold > 0) diagnostics.note(line.place, `server ${name}: maxconn ${upperThreshold} is an upper threshold here`, 'connections above it go elsewhere or are refused; there is no queue', 'maxconn');
   return [{
@@ -68,6 +90,8 @@ function readSettings({ words, defaults, place }: ServerLine, diagnostics: Diagn
       const values = Object.hasOwn(known, word) ? known[word]! : null;
       if (values === null) diagnostics.error(place, `unknown server parameter "${word}"`, 'HAProxy refuses the file; ignored', word, Object.keys(known));
       else {
+        const complaint = valueComplaint(word, values === 0 ? null : list[n + 1] ?? (word === 'weight' ? '0' : ''));
+        if (complaint !== null) diagnostics.error(place, `server ${words[0]}: ${word} ${complaint}`, 'HAProxy refuses the file; taken as it is', list[n + 1] ?? word);
         settings.set(word, values === 0 ? '' : list[n + 1] ?? '');
         if (Object.hasOwn(SERVER_LOST, word) || SERVER_PATH_LOST.includes(word)) diagnostics.warn(place, `server ${words[0]}: ${word} needs a proxy`, 'not carried over', word);
         n += values;
