@@ -41,10 +41,10 @@ function installed({ destinations, policy }: DesiredService, moment: Moment): { 
   const reached = moment === 'start' ? liveWeight >= quorum + hysteresis : liveWeight > 0 && liveWeight >= quorum - hysteresis;
   const sorryAlone = sorryServer !== null && !reached && sorryServer.mode === 'replace';
   const result = wanted.flatMap((one) => {
+    if (moment === 'start' && one.startsAbsent === true) return [];
     const { inhibitOnFailure } = one;
     const destination = { ...one.destination, weight: weightOf(one) };
     if (up(one) && !sorryAlone) return [{ destination, replaces: false }];
-    if (moment === 'start' && one.startsAbsent === true) return [];
     return inhibitOnFailure || policy.onFailure === 'quiesce' ? [{ destination: { ...destination, weight: 0 }, replaces: false }] : [];
   });
   if (sorryServer === null || (reached && !sorryServer.inhibit)) return result;

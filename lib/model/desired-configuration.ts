@@ -28,7 +28,7 @@ export interface DesiredDestination {
   readonly smtpAlert: boolean;
   /** What counts before any check has run. Down: absent, or at weight 0 (inhibitOnFailure, policy.onFailure). */
   readonly startsUp: boolean;
-  /** Not in the table before any check has run, although failing means weight 0 (ldirectord, of a server that several services have). */
+  /** Not in the table before any check has run, although failing means weight 0 or the server is up (ldirectord, of a server that several services have, or that is the fallback). */
   readonly startsAbsent?: boolean;
   /** The weight before any check has run, where it is not the configured one (the number in a file adds to it). */
   readonly startWeight?: number;

@@ -120,7 +120,7 @@ function realServers(line: SettingLine, family: 4 | 6, id: ServiceId, host: Conf
   return addresses.map((address) => {
     // Only translation can change the port, but a marked service has none to change.
     const inTable = method === 'masq' || id.kind === 'fwmark' ? port : id.port;
-    return { request, receive, port, destination: { address, port: inTable, method: host.isLocal(address) ? 'route' : method, tunnel: IPIP_TUNNEL, weight, upperThreshold: upper, lowerThreshold: lower } };
+    return { request, receive, port, destination: { address, port: inTable, method, tunnel: IPIP_TUNNEL, weight, upperThreshold: upper, lowerThreshold: lower } };
   });
 }
 
@@ -148,5 +148,5 @@ function fallback(section: Section, globals: ReadonlyMap<string, SettingLine>, i
   const service = id.kind === 'fwmark' ? 0 : id.port;
   const method = METHODS[methodWord]!;
   const inTable = method === 'masq' || id.kind === 'fwmark' ? port ?? service : service;
-  return { destination: { address, port: inTable, method: host.isLocal(address) ? 'route' : method, tunnel: IPIP_TUNNEL, weight: 1, upperThreshold: 0, lowerThreshold: 0 }, inhibit: false, mode: 'replace' };
+  return { destination: { address, port: inTable, method, tunnel: IPIP_TUNNEL, weight: 1, upperThreshold: 0, lowerThreshold: 0 }, inhibit: false, mode: 'replace' };
 }

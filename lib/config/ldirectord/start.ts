@@ -13,9 +13,13 @@ export function withStart(sections: readonly ReadSection[]): DesiredService[] {
   const last = new Map<string, string>();
   for (const { reals, identities } of sections) for (const [n, { destination, port }] of reals.entries()) last.set(`${destination.address} ${port}`, identities[n]!);
   return sections.map(({ service, reals, identities, quiescent }): DesiredService => {
+    const fallback = service.policy.sorryServer?.destination;
     const destinations = service.destinations.map((destination, n): DesiredDestination => {
       const { address } = reals[n]!.destination;
-      return quiescent && !destination.startsUp && last.get(`${address} ${reals[n]!.port}`) !== identities[n] ? { ...destination, startsAbsent: true } : destination;
+      const elsewhere = quiescent && last.get(`${address} ${reals[n]!.port}`) !== identities[n];
+      // NB: a server that is the fallback, too, goes with the fallback when it comes up.
+      const isFallback = fallback !== undefined && placeOf(fallback) === placeOf(destination.destination);
+      return (destination.startsUp ? isFallback : elsewhere) ? { ...destination, startsAbsent: true } : destination;
     });
     return { ...service, destinations: onceEach(destinations, reals.map(({ port }) => port)) };
   });

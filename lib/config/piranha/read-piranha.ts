@@ -65,39 +65,111 @@ export function nannyCommands(path: string, host: ConfigHost): string[][] {
   return root.blocks.filter((block) => block.kind === 'virtual' && active(block)).flatMap((virtual) => virtual.blocks.filter(active).map((server) => nannyCommand(server, virtual, root)));
 }
 
-function readBlocks(text: string, path: string, host: ConfigHost, diagnostics: Diagnostics): Block {
-  const root = new Block('', '', { file: path, line: 0 });
-  const open: Block[] = [root];
-  for (const [index, line] of text.split('\n').entries()) {
-    const place: Place = { file: path, line: index + 1, text: line };
-    const content = withoutComment(line).trim();
-    if (content === '') continue;
-    const block = open.at(-1)!;
-    if (content === '}') {
-      if (open.length > 1) open.pop();
-      else diagnostics.error(place, 'a "}" that closes nothing', 'ignored', '}');
-      continue;
-    }
-    const opening = /^(\w+)\s+("[^"]*"|[^\s{]+)\s*\{$/.exec(content);
-    if (opening !== null) {
-      const [, kind, name] = opening as unknown as [string, string, string];
-      const allowed = block === root ? ['virtual', 'failover'] : block.kind === 'virtual' ? ['server'] : [];
-      if (!allowed.includes(kind)) diagnostics.error(place, `unknown command "${kind}"`, 'the block is ignored', kind, allowed);
-      const child = new Block(kind, unquote(name), place);
-      if (allowed.includes(kind)) block.blocks.push(child);
-      open.push(child);
-      continue;
-    }
-    const [, word, value] = /^(\w+)\s*=\s*(.*)$/.exec(content) ?? [];
-    if (word === undefined || value === undefined) diagnostics.error(place, `"${content.slice(0, 60)}" is neither "name = value" nor a block`, 'ignored', content.split(/\s/)[0]!);
-    else readValue(word, value.trim(), place, block, host, diagnostics);
+/** Where a statement begins: "KIND NAME {", "{", "}", "word = value"; several may share a line, and a "{" may stand on the next one. */
+const OPENING = /^(\w+)[ \t]+("(?:[^"\\]|\\.)*"|[^\s{}="]+)[ \t]*(\{?)/;
+const NAMELESS = /^(\w+)[ \t]*\{/;
+const ASSIGNMENT = /^([\w-]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"?|[^}"]*?(?=[ \t]+[\w-]+[ \t]*=|[}"]|$))/;
+
+class BlockReader {
+  readonly root: Block;
+  readonly #open: Block[];
+  readonly #host: ConfigHost;
+  readonly #diagnostics: Diagnostics;
+  /** Named, but its "{" has not come yet. */
+  #pending: Block | null = null;
+
+  constructor(path: string, host: ConfigHost, diagnostics: Diagnostics) {
+    this.root = new Block('', '', { file: path, line: 0 });
+    this.#open = [this.root];
+    this.#host = host;
+    this.#diagnostics = diagnostics;
   }
-  if (open.length > 1) diagnostics.error(open.at(-1)!.place, `${open.at(-1)!.kind} ${open.at(-1)!.name} is not closed`, 'it ends with the file', open.at(-1)!.kind);
-  return root;
+
+  line(text: string, place: Place): void {
+    let rest = text.trim();
+    while (rest !== '') {
+      const used = this.#statement(rest, place);
+      rest = rest.slice(used).trim();
+    }
+  }
+
+  close(): void {
+    if (this.#pending !== null) this.#diagnostics.error(this.#pending.place, `${this.#pending.kind} ${this.#pending.name} has no block`, 'ignored', this.#pending.kind);
+    const last = this.#open.at(-1)!;
+    if (this.#open.length > 1) this.#diagnostics.error(last.place, `${last.kind} ${last.name} is not closed`, 'it ends with the file', last.kind);
+  }
+
+  /** How much of the text it took; at least one character. */
+  #statement(text: string, place: Place): number {
+    if (text[0] === '{') {
+      if (this.#pending !== null) this.#open.push(this.#pending);
+      else this.#diagnostics.error(place, 'a "{" that opens nothing', 'ignored', '{');
+      this.#pending = null;
+      return 1;
+    }
+    if (this.#pending !== null) {
+      this.#diagnostics.error(this.#pending.place, `${this.#pending.kind} ${this.#pending.name} has no "{"`, 'read as if it stood there', this.#pending.kind);
+      this.#open.push(this.#pending);
+      this.#pending = null;
+    }
+    if (text[0] === '}') {
+      if (this.#open.length > 1) this.#open.pop();
+      else this.#diagnostics.error(place, 'a "}" that closes nothing', 'ignored', '}');
+      return 1;
+    }
+    const assignment = ASSIGNMENT.exec(text);
+    if (assignment !== null) {
+      const [all, word, value] = assignment as unknown as [string, string, string];
+      readValue(word, value.trim(), place, this.#open.at(-1)!, this.#host, this.#diagnostics);
+      return all.length;
+    }
+    const opening = OPENING.exec(text);
+    const nameless = opening === null ? NAMELESS.exec(text) : null;
+    if (nameless !== null) this.#diagnostics.error(place, `${nameless[1]} without a name`, 'read without one', nameless[1]!);
+    if (opening === null && nameless === null) {
+      this.#diagnostics.error(place, `"${text.slice(0, 60)}" is neither "name = value" nor a block`, 'ignored', text.split(/\s/)[0]!);
+      return text.length;
+    }
+    const kind = opening?.[1] ?? nameless![1]!;
+    // "name value" without an equals sign is no block.
+    if (opening !== null && opening[3] === '' && !['virtual', 'failover', 'server'].includes(kind)) {
+      const known = Object.keys(directivesOf(this.#open.at(-1)!));
+      this.#diagnostics.error(place, known.includes(kind) ? `"=" is missing behind "${kind}"` : `unknown command "${kind}"`, 'ignored', kind, known);
+      return text.length;
+    }
+    this.#begin(kind, unquote(opening?.[2] ?? ''), place);
+    if ((opening?.[3] ?? '{') !== '{') return opening![0].length;
+    this.#open.push(this.#pending!);
+    this.#pending = null;
+    return opening?.[0].length ?? nameless![0].length;
+  }
+
+  #begin(kind: string, name: string, place: Place): void {
+    const block = this.#open.at(-1)!;
+    const allowed = block === this.root ? ['virtual', 'failover'] : block.kind === 'virtual' ? ['server'] : [];
+    const child = new Block(kind, name, place);
+    if (!allowed.includes(kind)) this.#diagnostics.error(place, `unknown command "${kind}"`, 'the block is ignored', kind, allowed);
+    else {
+      if (block.blocks.some((one) => one.kind === kind && one.name === name)) this.#diagnostics.warn(place, `${kind} ${name} stands there twice`, 'both are read', name === '' ? kind : name);
+      block.blocks.push(child);
+    }
+    this.#pending = child;
+  }
+}
+
+function readBlocks(text: string, path: string, host: ConfigHost, diagnostics: Diagnostics): Block {
+  const reader = new BlockReader(path, host, diagnostics);
+  for (const [index, line] of text.split('\n').entries()) reader.line(withoutComment(line), { file: path, line: index + 1, text: line });
+  reader.close();
+  return reader.root;
+}
+
+function directivesOf(block: Block): Directives {
+  return block.kind === '' ? GLOBAL : Object.hasOwn(BLOCKS, block.kind) ? BLOCKS[block.kind]! : {};
 }
 
 function readValue(word: string, raw: string, place: Place, block: Block, host: ConfigHost, diagnostics: Diagnostics): void {
-  const directives: Directives = block.kind === '' ? GLOBAL : Object.hasOwn(BLOCKS, block.kind) ? BLOCKS[block.kind]! : {};
+  const directives = directivesOf(block);
   const kind = Object.hasOwn(directives, word) ? directives[word]! : null;
   if (kind === null) {
     diagnostics.error(place, `unknown command "${word}"`, 'ignored', word, Object.keys(directives));
@@ -105,7 +177,10 @@ function readValue(word: string, raw: string, place: Place, block: Block, host: 
   }
   const text = raw.startsWith('"') ? unquote(raw) : raw;
   const value = readKind(kind, text, host);
-  if (value === null) diagnostics.error(place, `${word}: "${text}" is not ${expectation(kind)}`, 'ignored', text === '' ? word : text, typeof kind === 'string' ? [] : kind.words);
+  if (raw.startsWith('"') && !/^"(?:[^"\\]|\\.)*"$/.test(raw)) diagnostics.error(place, `${word}: a quote that does not end`, 'it ends with the line', word);
+  if (block.values.has(word) && value !== null) diagnostics.note(place, `${word} stands there twice`, 'the later one counts', word);
+  if (text === '' && kind !== 'text') diagnostics.error(place, `${word} has no value`, 'ignored', word);
+  else if (value === null) diagnostics.error(place, `${word}: "${text}" is not ${expectation(kind)}`, 'ignored', text === '' ? word : text, typeof kind === 'string' ? [] : kind.words);
   else block.values.set(word, { text: value, place });
 }
 
@@ -118,7 +193,10 @@ function readKind(kind: Kind, text: string, host: ConfigHost): string | null {
     case 'switch': return text === '0' || text === '1' ? text : null;
     case 'port': return /^\d{1,5}$/.test(text) ? (Number(text) <= 65_535 ? text : null) : servicePort(text, host);
     // "IP DEVICE": the device carries the address; it is the data path's business, not the service's.
-    case 'address': return readAddress(text.split(/\s+/)[0] ?? '')?.address ?? null;
+    case 'address': {
+      const read = readAddress(text.split(/\s+/)[0] ?? '');
+      return read?.family === 4 ? read.address : null;
+    }
   }
 }
 
@@ -132,7 +210,7 @@ function servicePort(name: string, host: ConfigHost): string | null {
 
 function expectation(kind: Kind): string {
   if (typeof kind !== 'string') return `one of ${kind.words.join(', ')}`;
-  return { text: 'a text', number: 'a number', switch: '0 or 1', port: 'a port', address: 'an IP address' }[kind];
+  return { text: 'a text', number: 'a number', switch: '0 or 1', port: 'a port', address: 'an IPv4 address' }[kind];
 }
 
 /** Comments begin with # outside quotes. */
