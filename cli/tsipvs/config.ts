@@ -80,7 +80,7 @@ const RUN: Readonly<Record<Args['action'], (configuration: DesiredConfiguration,
     if (argv.to === 'native') {
       const { writeNative } = await import('../../lib/config/native/write-native.ts');
       process.stdout.write(argv.json ? `${JSON.stringify(configuration)}\n` : writeNative(configuration));
-    } else process.stdout.write(argv.json ? `${JSON.stringify(desiredTable(configuration, 'start'))}\n` : tableText(configuration, 'start'));
+    } else process.stdout.write(argv.json ? `${JSON.stringify(desiredTable(configuration, 'start', 'original'))}\n` : tableText(configuration, 'start'));
   },
 };
 
@@ -136,7 +136,7 @@ export function checkText(configuration: DesiredConfiguration, strict: boolean):
 
 /** The table as ipvsadm -Sn prints it. */
 export function tableText(configuration: DesiredConfiguration, moment: Moment): string {
-  const listed = desiredTable(configuration, moment).map(({ service, destinations }): ListedService => ({
+  const listed = desiredTable(configuration, moment, moment === 'start' ? 'original' : 'ours').map(({ service, destinations }): ListedService => ({
     service, run: {} as ListedService['run'], destinations: destinations.map((destination) => ({ destination, run: {} as ListedService['destinations'][number]['run'] })),
   }));
   return rulesText(sorted(kernelOrder(listed)), PlaceText.numeric());

@@ -12,6 +12,8 @@ export interface ConfigHost {
   isExecutable(path: string): boolean | null;
   /** Whether the machine has this user; null = not known, which counts as yes. */
   hasUser(name: string): boolean | null;
+  /** Whether the machine has this group; null = not known, which counts as yes. */
+  hasGroup(name: string): boolean | null;
   /** Whether the machine has this interface; null = not known, which counts as yes. */
   hasInterface(name: string): boolean | null;
   /** Address of a host name, or null. */
@@ -28,8 +30,8 @@ export interface ConfigHost {
   readonly workingDirectory: string;
   /** A variable of the process's environment, or null. */
   environment(name: string): string | null;
-  /** [0, 1), for ${_RANDOM} of a file that sets no seed. */
-  random(): number;
+  /** Seconds since 1970: what keepalived seeds the numbers of ${_RANDOM} with. */
+  readonly startedSec: number;
 }
 
 /** Knows only the files it is given. */
@@ -37,9 +39,9 @@ export function memoryHost(files: Readonly<Record<string, string>>, changes: Par
   return {
     readFile: (path) => files[path] ?? null,
     glob: (pattern) => matching(Object.keys(files), pattern),
-    isExecutable: () => null, hasUser: () => null, hasInterface: () => null,
+    isExecutable: () => null, hasUser: () => null, hasGroup: () => null, hasInterface: () => null,
     addressOf: () => null, portOf: () => null, isLocal: (address) => address.startsWith('127.') || address === '::1',
-    configId: '', instance: '', workingDirectory: '/', environment: () => null, random: () => 0,
+    configId: '', instance: '', workingDirectory: '/', environment: () => null, startedSec: 0,
     ...changes,
   };
 }

@@ -15,7 +15,7 @@ export function systemHost({ configId = null, instance = '' }: { readonly config
   const addresses = new Map<string, string | null>();
   let services: ServiceNames | null = null;
   return {
-    readFile, glob, isExecutable, hasUser, instance,
+    readFile, glob, isExecutable, hasUser: (name) => hasEntry('/etc/passwd', name), hasGroup: (name) => hasEntry('/etc/group', name), instance,
     hasInterface: (name) => (/^[^/]{1,15}$/.test(name) ? existsSync(`/sys/class/net/${name}`) : false),
     addressOf: (name, family) => {
       const key = `${family} ${name}`;
@@ -27,7 +27,7 @@ export function systemHost({ configId = null, instance = '' }: { readonly config
     configId: configId ?? hostname(),
     workingDirectory: process.cwd(),
     environment: (name) => process.env[name] ?? null,
-    random: Math.random,
+    startedSec: Math.floor(Date.now() / 1000),
   };
 }
 
@@ -71,9 +71,9 @@ function isExecutable(program: string): boolean {
   });
 }
 
-function hasUser(name: string): boolean | null {
-  const passwd = readFile('/etc/passwd');
-  return passwd === null ? null : passwd.split('\n').some((line) => line.startsWith(`${name}:`));
+function hasEntry(file: string, name: string): boolean | null {
+  const text = readFile(file);
+  return text === null ? null : text.split('\n').some((line) => line.startsWith(`${name}:`));
 }
 
 /** As the C library's resolver answers; null when it does not in time. */

@@ -11,17 +11,19 @@ export type Moment = 'start' | 'healthy';
 
 interface Installed { readonly service: VirtualService; readonly destinations: Map<string, Destination> }
 
-/** In the file's order; destinations newest first, as listings have them. */
-export function desiredTable({ services }: Pick<DesiredConfiguration, 'services'>, moment: Moment): ConfiguredService[] {
+/** In the file's order; destinations newest first, as listings have them. `whose` original: as the format's own program would have it where ours differs. */
+export function desiredTable({ services }: Pick<DesiredConfiguration, 'services'>, moment: Moment, whose: 'ours' | 'original' = 'ours'): ConfiguredService[] {
   const table = new Map<string, Installed>();
   for (const desired of services) {
     const destinations = installed(desired, moment);
-    for (const id of desired.ids) {
+    const folded = whose === 'original' ? desired.foldedId : undefined;
+    for (const id of folded === undefined ? desired.ids : [folded]) {
       const key = serviceKey(id);
       if (!table.has(key)) table.set(key, { service: serviceOf(desired.service, id), destinations: new Map() });
       const list = table.get(key)!.destinations;
       for (const { destination, replaces } of destinations) {
-        const own = destinationFor(id, destination);
+        // Routed and tunnelled packets keep their port: behind a mark there is none to name.
+        const own = destinationFor(id, folded !== undefined && destination.method !== 'masq' ? { ...destination, port: 0 } : destination);
         const place = destinationKey(own.address, own.port);
         if (!list.has(place) || (replaces && list.get(place)!.weight === 0)) list.set(place, own);
       }

@@ -69,6 +69,8 @@ export interface DesiredService {
   readonly policy: ServicePolicy;
   /** Name in the file, or the address. */
   readonly name: string;
+  /** The one id that the original program has instead of `ids` (keepalived's nftables_ipvs: a mark that its own packet filter sets). Here packets bear no such mark. */
+  readonly foldedId?: ServiceId;
 }
 
 export interface DesiredGlobals {

@@ -12,6 +12,7 @@ import { Environment } from './environment.ts';
 import { BALANCE_WORDS, BIND_FLAGS, BIND_VALUES, CHECK_OPTIONS, GLOBAL_WORDS, HTTP_CHECK_WORDS, LOST_OPTIONS, LOST_WORDS, NEEDLESS_OPTIONS, NEEDLESS_WORDS, OTHER_SECTIONS, PROXY_SECTIONS, READ_WORDS, REMOVED_OPTIONS, REMOVED_WORDS, TCP_CHECK_WORDS } from './keywords.ts';
 import { haproxyLine, timeSec } from './lines.ts';
 import { newProxy, type Proxy } from './proxy.ts';
+import { knownParameters } from './servers.ts';
 
 const KNOWN_WORDS = [...READ_WORDS, ...NEEDLESS_WORDS, ...LOST_WORDS];
 const KNOWN_OPTIONS = [...NEEDLESS_OPTIONS, ...LOST_OPTIONS, ...CHECK_OPTIONS];
@@ -204,7 +205,7 @@ const READERS: Readonly<Record<string, Reader>> = {
     else if (first === undefined || words[2] === undefined) diagnostics.error(place, 'server needs a name and an address', REFUSED, 'server');
     else proxy.servers.push({ words: words.slice(1), place, defaults: [...proxy.serverDefaults] });
   },
-  'default-server': (words, _first, _place, proxy) => { proxy.serverDefaults.push(...words.slice(1)); },
+  'default-server': (words, _first, place, proxy, diagnostics) => { proxy.serverDefaults.push(...knownParameters(words.slice(1), place, diagnostics)); },
   balance: (words, first, place, proxy, diagnostics) => {
     const name = (first ?? 'roundrobin').replace(/\(.*$/, '');
     if (!BALANCE_WORDS.includes(name)) diagnostics.error(place, `unknown balance algorithm "${first}"`, REFUSED, first ?? 'balance', BALANCE_WORDS);

@@ -81,14 +81,28 @@ function serverPort(text: string, servicePort: number): number | null {
   return servicePort > 0 && port > 0 && port <= 65_535 ? port : null;
 }
 
+const KNOWN: Readonly<Record<string, number>> = { ...SERVER_READ, ...SERVER_NEEDLESS, ...SERVER_LOST };
+
+/** The words of a default-server line that are known, with their values. */
+export function knownParameters(list: readonly string[], place: Place, diagnostics: Diagnostics): string[] {
+  const known: string[] = [];
+  for (let n = 0; n < list.length; n++) {
+    const word = list[n]!;
+    const values = Object.hasOwn(KNOWN, word) ? KNOWN[word]! : null;
+    if (values === null) diagnostics.error(place, `unknown server parameter "${word}"`, 'HAProxy refuses the file; ignored', word, Object.keys(KNOWN));
+    else known.push(...list.slice(n, n + 1 + values));
+    n += values ?? 0;
+  }
+  return known;
+}
+
 function readSettings({ words, defaults, place }: ServerLine, diagnostics: Diagnostics): Map<string, string> {
   const settings = new Map<string, string>();
-  const known = { ...SERVER_READ, ...SERVER_NEEDLESS, ...SERVER_LOST };
   for (const list of [defaults, words.slice(2)]) {
     for (let n = 0; n < list.length; n++) {
       const word = list[n]!;
-      const values = Object.hasOwn(known, word) ? known[word]! : null;
-      if (values === null) diagnostics.error(place, `unknown server parameter "${word}"`, 'HAProxy refuses the file; ignored', word, Object.keys(known));
+      const values = Object.hasOwn(KNOWN, word) ? KNOWN[word]! : null;
+      if (values === null) diagnostics.error(place, `unknown server parameter "${word}"`, 'HAProxy refuses the file; ignored', word, Object.keys(KNOWN));
       else {
         const complaint = valueComplaint(word, values === 0 ? null : list[n + 1] ?? (word === 'weight' ? '0' : ''));
         if (complaint !== null) diagnostics.error(place, `server ${words[0]}: ${word} ${complaint}`, 'HAProxy refuses the file; taken as it is', list[n + 1] ?? word);

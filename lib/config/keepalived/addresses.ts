@@ -29,11 +29,16 @@ export function readAbbreviatedAddress(text: string): string | null {
   return [...parts, ...tail].join('.');
 }
 
-/** 0 (made of nothing but zeros: none) to 65535, or null. */
+/** 0 (made of nothing but zeros: none) to 65535, or null. Rubbish behind the number is not looked at (but `keepalived -t` complains: isWholePort). */
 export function readPort(text: string): number | null {
   if (/^0*$/.test(text)) return 0;
-  const { value, problem } = readUnsigned(text);
-  return problem !== '' || value < 1 || value > 65_535 ? null : value;
+  const { value, unusable } = readUnsigned(text);
+  return unusable || value < 1 || value > 65_535 ? null : value;
+}
+
+/** Whether nothing but the number stands there. */
+export function isWholePort(text: string): boolean {
+  return readUnsigned(text).problem === '';
 }
 
 /**

@@ -300,7 +300,7 @@ export function checkerKeywords(context: CheckerContext): KeywordTable {
       },
       close: (line, end) => {
         if (!checker.dropped && checker.bfd === null) drop(end, 'BFD_CHECK without a name', 'BFD_CHECK');
-        if (!checker.dropped) diagnostics.note(line.place, 'BFD sessions are not kept', 'the checker counts as up', 'BFD_CHECK');
+        if (!checker.dropped) diagnostics.note(line.place, 'BFD sessions are not kept', 'the server is out at the start, as with keepalived until its session is up; then the checker counts as up', 'BFD_CHECK');
         finish();
       },
     },

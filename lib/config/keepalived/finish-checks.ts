@@ -31,7 +31,8 @@ export function finishChecks(checker: CheckerDraft, defaults: CheckDefaults): He
 
 export function startsDown(checker: CheckerDraft, defaults: CheckDefaults, host: ConfigHost): boolean {
   if (checker.kind.kind === 'file') return fileFault(checker, defaults, host);
-  return alphaOf(checker, defaults);
+  // A session has to come up first, whatever alpha says.
+  return checker.bfd !== null || alphaOf(checker, defaults);
 }
 
 function alphaOf(checker: CheckerDraft, { server, service }: CheckDefaults): boolean {

@@ -4,7 +4,7 @@
 import { IPIP_TUNNEL, type Destination } from '../../model/destination.ts';
 import type { DesiredDestination, DesiredService, SorryServer } from '../../model/desired-configuration.ts';
 import type { HealthCheck } from '../../model/health-check.ts';
-import { PERSISTENCE_ENGINES, type ServiceId, type VirtualService } from '../../model/virtual-service.ts';
+import { PERSISTENCE_ENGINES, serviceFamily, type ServiceId, type VirtualService } from '../../model/virtual-service.ts';
 import type { ConfigHost } from '../config-host.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import type { CheckerDraft, Group, GroupMark, Method, ServerDraft, ServiceDraft, SorryDraft, TrackFile } from './draft.ts';
@@ -12,9 +12,12 @@ import { finishChecks, startsDown, startWeightAdd, type CheckDefaults } from './
 import { familiesOf } from './group-keyword.ts';
 import type { ScriptRules } from './scripts.ts';
 import { DEFAULT_PERSISTENCE_SEC } from './service-keywords.ts';
+import { INT32_MAX } from './values.ts';
 
 const DEFAULT_SCHEDULER = 'wlc';
 const DEFAULT_METHOD: Method = { method: 'masq', tunnel: IPIP_TUNNEL };
+/** 0/8, multicast and the limited broadcast address; :: and IPv6 multicast. */
+const NEVER_UNICAST = /^(0\.|22[4-9]\.|23\d\.|255\.255\.255\.255$|::$|ff[0-9a-f]{2}:)/;
 /** hysteresis < quorum is counted without a sign: quorum 0 leaves this. */
 const UNSIGNED_MINUS_ONE = 4_294_967_295;
 
@@ -23,6 +26,8 @@ export interface FinishContext {
   readonly groups: ReadonlyMap<string, Group>;
   readonly trackFiles: ReadonlyMap<string, TrackFile>;
   readonly host: ConfigHost;
+  /** nftables_ipvs: the first mark that a group is folded into. Null: groups are not folded. */
+  readonly foldedFrom: number | null;
   /** smtp_alert and smtp_alert_checker of global_defs. */
   readonly smtpAlert: boolean | null;
 }
@@ -40,12 +45,22 @@ export function checkScriptSecurity(services: readonly DesiredService[], drafts:
 export function finishServices(drafts: readonly ServiceDraft[], context: FinishContext): DesiredService[] {
   const groupTurns = new Map<string, number>();
   const markFamilies = new Map<GroupMark, 4 | 6>();
+  const marks = new Map<string, number>();
   return drafts.flatMap((draft) => {
     const turn = draft.target.kind === 'group' ? groupTurns.get(draft.target.group) ?? 0 : 0;
     if (draft.target.kind === 'group') groupTurns.set(draft.target.group, turn + 1);
     const finished = finishService(draft, turn, markFamilies, context);
-    return finished === null ? [] : [finished];
+    return finished === null ? [] : [folded(finished, draft, marks, context)];
   });
+}
+
+/** A group of nothing but addresses becomes one mark for each protocol, counted up from the first. */
+function folded(service: DesiredService, { target, protocol }: ServiceDraft, marks: Map<string, number>, { foldedFrom }: FinishContext): DesiredService {
+  const [first] = service.ids;
+  if (foldedFrom === null || target.kind !== 'group' || first === undefined || service.ids.some(({ kind }) => kind === 'fwmark')) return service;
+  const key = `${target.group} ${protocol ?? ''}`;
+  if (!marks.has(key)) marks.set(key, foldedFrom + marks.size);
+  return { ...service, foldedId: { kind: 'fwmark', fwmark: marks.get(key)!, family: serviceFamily(first) } };
 }
 
 function finishService(draft: ServiceDraft, groupTurn: number, markFamilies: Map<GroupMark, 4 | 6>, context: FinishContext): DesiredService | null {
@@ -112,6 +127,7 @@ function finishService(draft: ServiceDraft, groupTurn: number, markFamilies: Map
     return null;
   }
   const grouped = target.kind === 'group';
+  const taken = kept.filter((server) => takenByKernel(server, name(), diagnostics));
   // NB: the services of a group do not get their persistence_granularity.
   const noMask = family === 6 ? '128' : '255.255.255.255';
   const service: VirtualService = {
@@ -120,20 +136,30 @@ function finishService(draft: ServiceDraft, groupTurn: number, markFamilies: Map
   };
   return {
     ids, service, name: name(),
-    destinations: kept.filter((server) => takenByKernel(server, name(), diagnostics)).map((server) => finishServer(server, draft, method, grouped, context)),
+    destinations: taken.map((server) => finishServer(server, draft, method, grouped, context)),
     policy: {
-      quorum: draft.quorum, hysteresis: draft.hysteresis, quorumUp: draft.quorumUp, quorumDown: draft.quorumDown, sorryServer: sorryServer(draft, method, grouped),
+      ...withoutRefused(draft, kept.filter((server) => !taken.includes(server)), context), quorumUp: draft.quorumUp, quorumDown: draft.quorumDown, sorryServer: sorryServer(draft, method, grouped),
       alpha: draft.alpha === true, omega: draft.omega, haSuspend: draft.haSuspend, smtpAlert: draft.smtpAlert ?? context.smtpAlert ?? false, panicThreshold: 0, endFailed: false,
       onFailure: 'remove',
     },
   };
 }
 
-/** keepalived counts a server that the kernel refuses as there: it stays part of the quorum's arithmetic, and is missing in the table. */
 function takenByKernel({ lower, upper, place, address }: ServerDraft, name: string, diagnostics: Diagnostics): boolean {
-  if (lower <= upper) return true;
-  diagnostics.note(place, `${name}: lthreshold ${lower} of ${address} is above its uthreshold ${upper}`, 'IPVS does not take the server', address);
+  if (NEVER_UNICAST.test(address)) {
+    diagnostics.note(place, `${name}: ${address} is not the address of one host`, 'IPVS does not take the server; keepalived counts it as there', address);
+    return false;
+  }
+  if (lower <= upper && upper <= INT32_MAX) return true;
+  diagnostics.note(place, lower > upper ? `${name}: lthreshold ${lower} of ${address} is above its uthreshold ${upper}` : `${name}: uthreshold ${upper} of ${address} is above ${INT32_MAX}`, 'IPVS does not take the server; keepalived counts it as there', address);
   return false;
+}
+
+/** keepalived counts a server that the kernel refuses as there: its weight is a part of the quorum that the others need not reach. */
+function withoutRefused(draft: ServiceDraft, refused: readonly ServerDraft[], { trackFiles, host }: FinishContext): { readonly quorum: number; readonly hysteresis: number } {
+  const counted = refused.filter((server) => !server.checkers.some((checker) => startsDown(checker, { service: draft, server, trackFiles }, host)));
+  const needed = draft.quorum - counted.reduce((sum, { weight }) => sum + (weight ?? draft.weight), 0);
+  return needed >= 0 ? { quorum: needed, hysteresis: draft.hysteresis } : { quorum: 0, hysteresis: Math.max(0, draft.hysteresis + needed) };
 }
 
 /** As keepalived writes services in messages, FIFOs and scripts: "[10.0.0.1]:tcp:80", "FWM 3", "[GROUP]:0". */

@@ -11,12 +11,16 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const MOST_TIMEOUT_SEC = 2_678_400;
 const SMTP_PORT = 25;
+const FOLDED_FROM = 1000;
 const DEFAULT_SMTP_TIMEOUT_SEC = 30;
 
 export interface GlobalDraft extends Writable<Omit<DesiredGlobals, 'smtp' | 'timeouts' | 'syncDaemon'>> {
   timeouts: Writable<DesiredGlobals['timeouts']>;
   syncDaemon: DesiredGlobals['syncDaemon'];
   smtpAlert: boolean | null;
+  nftablesIpvs: boolean;
+  /** First mark of nftables_ipvs. */
+  foldedFrom: number;
   vrrpStrict: boolean;
   vrrpVersion: number;
   smtpServer: { readonly server: string; readonly port: number } | null;
@@ -29,7 +33,7 @@ export interface GlobalDraft extends Writable<Omit<DesiredGlobals, 'smtp' | 'tim
 
 export function emptyGlobals(): GlobalDraft {
   return {
-    timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, syncDaemon: null, flush: false, flushOnStop: false, fifo: null, fifoScript: null, webhook: null, rsInitNotifies: false, watchFileSec: 0, smtpAlert: null, vrrpStrict: false,
+    timeouts: { tcp: 0, tcpFin: 0, udp: 0 }, syncDaemon: null, flush: false, flushOnStop: false, fifo: null, fifoScript: null, webhook: null, rsInitNotifies: false, watchFileSec: 0, smtpAlert: null, nftablesIpvs: false, foldedFrom: FOLDED_FROM, vrrpStrict: false,
     vrrpVersion: 2, smtpServer: null, smtpFrom: '', smtpTo: [], smtpHelo: '', smtpTimeoutSec: DEFAULT_SMTP_TIMEOUT_SEC, routerId: '',
   };
 }
@@ -66,8 +70,8 @@ export function globalKeyword(globals: GlobalDraft, scripts: ScriptRules, source
     script_user: { read: (line) => {
       const user = values.word(line);
       if (user === null) return;
-      scripts.user = scripts.usable(user) ? user : null;
-      if (scripts.user === null) diagnostics.warn(line.place, `no user "${user}"`, 'scripts without a user of their own are left out', user);
+      scripts.user = scripts.usable(user, line.words[2]) ? user : null;
+      if (scripts.user === null) diagnostics.warn(line.place, `no user "${user}"${line.words[2] === undefined ? '' : ` or group "${line.words[2]}"`}`, 'scripts without a user of their own are left out', user);
     } },
     enable_script_security: { read: () => { scripts.security = true; } },
     lvs_timeouts: { read: (line) => readTimeouts(line, globals, values, diagnostics) },
@@ -79,10 +83,13 @@ export function globalKeyword(globals: GlobalDraft, scripts: ScriptRules, source
       else globals.flushOnStop = true;
     } },
     ...Object.fromEntries(['bfd_priority', 'checker_priority', 'vrrp_priority'].map((name) => [name, { read: (line: ConfigLine) => { values.integer(line, 1, -20, 19); } }])),
-    nftables_ipvs_start_fwmark: { read: (line) => { values.unsigned(line, 1, 1, UINT32_MAX); } },
+    nftables_ipvs_start_fwmark: { read: (line) => { const mark = values.unsigned(line, 1, 1, UINT32_MAX); if (mark !== null) globals.foldedFrom = mark; } },
     notify_fifo: fifo, lvs_notify_fifo: fifo, notify_fifo_script: fifoScript, lvs_notify_fifo_script: fifoScript,
     rs_init_notifies: { read: () => { globals.rsInitNotifies = true; } },
-    nftables_ipvs: { read: (line) => diagnostics.note(line.place, 'nftables_ipvs folds a group into one firewall mark', 'here each address of a group is a service of its own', 'nftables_ipvs') },
+    nftables_ipvs: { read: (line) => {
+      globals.nftablesIpvs = true;
+      diagnostics.note(line.place, 'nftables_ipvs folds a group into one firewall mark', 'here each address of a group is a service of its own; convert shows the mark', 'nftables_ipvs');
+    } },
     vrrp_strict: { read: () => { globals.vrrpStrict = true; } },
     vrrp_version: { read: (line) => { const version = values.unsigned(line, 1, 2, 3); if (version !== null) globals.vrrpVersion = version; } },
     linkbeat_interfaces: { items: () => {} },

@@ -55,7 +55,7 @@ export class LineSource {
   readonly #definitions = new Map<string, Definition>();
   readonly #waiting: string[] = [];
   #place: Place = { file: '', line: 0 };
-  #random: GlibcRandom | null = null;
+  #random: GlibcRandom;
   #depth = 0;
   #read = 0;
   #checks: ReadonlySet<Check> = new Set();
@@ -64,6 +64,7 @@ export class LineSource {
   constructor(path: string, host: ConfigHost, diagnostics: Diagnostics) {
     this.#host = host;
     this.#instance = host.instance;
+    this.#random = new GlibcRandom(host.startedSec);
     this.#diagnostics = diagnostics;
     this.#place = { file: path, line: 0 };
     this.#open(path);
@@ -280,9 +281,9 @@ export class LineSource {
     if (name === '_PWD') return line(resolve(this.#host.workingDirectory, dirname(this.#currentFile())));
     if (name !== '_RANDOM') return null;
     const [least = 0, most = RANDOM_MOST] = parameters.trim().split(/[ \t]+/).filter((word) => word !== '').map(Number);
-    const span = Math.max(1, most - least + 1);
-    const random = this.#random === null ? Math.floor(this.#host.random() * 0x7fffffff) : this.#random.next();
-    return line(String(least + (random % span)));
+    // NB: the other way round the span is next to endless, and no more digits are taken than the upper end has.
+    const drawn = most < least ? this.#random.next() : this.#random.next() % (most - least + 1);
+    return line(String(least + drawn).slice(0, String(most).length));
   }
 
   #currentFile(): string {

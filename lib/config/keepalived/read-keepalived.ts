@@ -33,7 +33,7 @@ export function readKeepalived(path: string, host: ConfigHost): DesiredConfigura
   const globals = emptyGlobals();
   if (!source.opened) diagnostics.error({ file: path, line: 0 }, 'no such file, or not to be read', 'nothing is configured');
 
-  const reader = serviceReader({ diagnostics, values, services }, (server) => checkerKeywords({ diagnostics, values, scripts, trackFiles, bfdInstances, server }));
+  const reader = serviceReader({ diagnostics, values, services, scripts }, (server) => checkerKeywords({ diagnostics, values, scripts, trackFiles, bfdInstances, server }));
   const trackFile = trackFileKeyword(trackFiles, diagnostics, values);
   const keep = (name: string): Keyword => ({
     itemsOptional: true,
@@ -57,7 +57,7 @@ export function readKeepalived(path: string, host: ConfigHost): DesiredConfigura
   new BlockParser(source, diagnostics).parse(table);
 
   checkVrrp(kept, { strict: globals.vrrpStrict, version: globals.vrrpVersion }, host, diagnostics);
-  const finished = finishServices(services, { diagnostics, groups, trackFiles, host, smtpAlert: globals.smtpAlert });
+  const finished = finishServices(services, { diagnostics, groups, trackFiles, host, smtpAlert: globals.smtpAlert, foldedFrom: globals.nftablesIpvs ? globals.foldedFrom : null });
   checkScriptSecurity(finished, services, scripts, diagnostics);
   return {
     format: 'keepalived', files: source.files, services: finished,

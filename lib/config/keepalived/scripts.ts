@@ -1,4 +1,5 @@
 /** Who scripts run as: script_user, enable_script_security, and the user that keepalived prefers when nothing is said. */
+import type { Script } from '../../model/desired-configuration.ts';
 import type { ConfigHost } from '../config-host.ts';
 import { commandWords } from './text.ts';
 
@@ -24,8 +25,15 @@ export class ScriptRules {
     return this.#host.isExecutable(programOf(command)) === true;
   }
 
-  usable(user: string): boolean {
-    return this.#host.hasUser(user) !== false;
+  usable(user: string, group?: string): boolean {
+    return this.#host.hasUser(user) !== false && (group === undefined || this.#host.hasGroup(group) !== false);
+  }
+
+  /** Why keepalived would not keep a script to run at changes; null: it does. */
+  refusal({ command, user, group }: Script): string | null {
+    if (user !== undefined && !this.usable(user, group)) return `no user "${user}"${group === undefined ? '' : ` or group "${group}"`} to run "${command}" as`;
+    if (user === undefined && !this.defaultUsable()) return `no user to run "${command}" as: script_user is not known here`;
+    return this.missing(command) ? `no program "${command}" to run` : null;
   }
 
   /** Whether a script without a user of its own has one to run as: root serves unless security is asked for. */

@@ -3,10 +3,11 @@ import { NO_SCHEDULER, SCHEDULER_NAMES } from '../../schedulers/names.ts';
 import { SCHED_FLAG } from '../../model/virtual-service.ts';
 import type { Script } from '../../model/desired-configuration.ts';
 import type { Diagnostics, Place } from '../diagnostics.ts';
-import { readAbbreviatedAddress, readHostPart, readPort } from './addresses.ts';
+import { isWholePort, readAbbreviatedAddress, readHostPart, readPort } from './addresses.ts';
 import type { Keyword, KeywordTable } from './block-parser.ts';
 import { noTiming, type ServerDraft, type ServiceDraft } from './draft.ts';
 import type { ConfigLine } from './line-source.ts';
+import type { ScriptRules } from './scripts.ts';
 import { readMethod } from './methods.ts';
 import { timingKeywords } from './timing-keywords.ts';
 import { INT32_MAX, UINT32_MAX, type Values } from './values.ts';
@@ -24,6 +25,7 @@ export interface ServiceContext {
   readonly diagnostics: Diagnostics;
   readonly values: Values;
   readonly services: ServiceDraft[];
+  readonly scripts: ScriptRules;
 }
 
 export interface ServiceReader {
@@ -32,7 +34,7 @@ export interface ServiceReader {
   server(): ServerDraft | null;
 }
 
-export function serviceReader({ diagnostics, values, services }: ServiceContext, checkers: (server: () => ServerDraft | null) => KeywordTable): ServiceReader {
+export function serviceReader({ diagnostics, values, services, scripts }: ServiceContext, checkers: (server: () => ServerDraft | null) => KeywordTable): ServiceReader {
   let service = emptyService({ place: { file: '', line: 0 }, words: [], text: '' }, { kind: 'fwmark', fwmark: 0 });
   let server: ServerDraft | null = null;
   const serviceTiming = timingKeywords(() => service, values, 1);
@@ -57,6 +59,11 @@ export function serviceReader({ diagnostics, values, services }: ServiceContext,
   } };
   const script = (line: ConfigLine, before: Script | null): Script | null => {
     const found = values.script(line);
+    const refusal = found === null ? null : scripts.refusal(found);
+    if (refusal !== null) {
+      diagnostics.note(line.place, `${line.words[0]}: ${refusal}`, 'the script is left out', line.words[0]!);
+      return before;
+    }
     if (found === null || before === null) return found ?? before;
     diagnostics.warn(line.place, `${line.words[0]} stands there twice`, 'the second one is ignored', line.words[0]!);
     return before;
@@ -180,6 +187,8 @@ export function serviceReader({ diagnostics, values, services }: ServiceContext,
       diagnostics.warn(line.place, `${what} "${line.words.slice(n, n + 2).join(' ')}" has no valid ${read === null ? 'address' : 'port'}`, 'left out', read === null ? text : line.words[n + 1]!);
       return null;
     }
+    const portText = line.words[n + 1];
+    if (portText !== undefined && !isWholePort(portText)) diagnostics.warn(line.place, `${what}: port "${portText}" is not a number`, `${port} is taken`, portText);
     return { ...read, port };
   }
 
@@ -233,6 +242,7 @@ function readService(line: ConfigLine, { diagnostics, values }: Pick<ServiceCont
     diagnostics.warn(line.place, `virtual_server "${[kind, argument].filter(Boolean).join(' ')}" has no valid ${read === null ? 'address' : 'port'}`, 'the block is skipped', read === null ? kind : argument!);
     return null;
   }
+  if (argument !== undefined && !isWholePort(argument)) diagnostics.warn(line.place, `virtual_server: port "${argument}" is not a number`, `${port} is taken`, argument);
   return { ...emptyService(line, { kind: 'address', address: read.address, port }), family: read.family };
 }
 

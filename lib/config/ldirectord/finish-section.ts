@@ -113,8 +113,8 @@ function realServers(line: SettingLine, family: 4 | 6, id: ServiceId, host: Conf
   if ('complaint' in options) return refuse(options.complaint, options.word);
   const { method, request, receive, lower, upper } = options;
   const weight = Number(options.weight);
-  if (weight > MAX_WEIGHT || lower > MAX_WEIGHT || upper > MAX_WEIGHT) {
-    diagnostics.warn(place, `a weight or threshold above ${MAX_WEIGHT}`, 'the server is left out: ldirectord only fails when it calls ipvsadm', options.weight);
+  if (weight > MAX_WEIGHT || lower > upper || upper > MAX_WEIGHT) {
+    diagnostics.warn(place, lower > upper ? `the lower threshold ${lower} is above the upper one, ${upper}` : `a weight or threshold above ${MAX_WEIGHT}`, 'the server is left out: ldirectord only fails when it calls ipvsadm', lower > upper ? 'l:' : options.weight);
     return [];
   }
   return addresses.map((address) => {

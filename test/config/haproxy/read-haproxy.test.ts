@@ -51,3 +51,28 @@ t.test('check options, rise, fall and times', async (t) => {
 t.test('stick tables of client addresses are persistence', async (t) => t.match(read('listen a\n bind :80\n stick-table type ip size 1m expire 10m\n stick on src\n server s 10.0.0.1:80\n').services, [{ service: { persistenceSec: 600 } }]));
 
 t.test('words HAProxy does not know refuse the file and name the nearest', async (t) => t.match(read('listen a\n bind :80\n ballance source\n server s 10.0.0.1:80 wieght 3\n').diagnostics.filter(({ severity }) => severity === 'error'), [{ line: 3, suggestion: 'balance' }, { line: 4, suggestion: 'weight' }]));
+
+interface Asked { readonly name: string; readonly text: string; readonly exit: number; readonly lines?: readonly number[] }
+
+t.test('files made to be difficult are taken or refused as HAProxy 2.6 does, at one of its lines', async (t) => {
+  const environment: Readonly<Record<string, string>> = { RIP: '10.0.0.1', W: '7', OPTS: 'weight 3 check' };
+  for (const { name, text, exit, lines } of JSON.parse(recordedText('haproxy/asked.json')) as Asked[]) {
+    const host = memoryHost({ x: text }, { environment: (one) => environment[one] ?? null, addressOf: (one, family) => (one === 'localhost' ? (family === 4 ? '127.0.0.1' : '::1') : null) });
+    const refused = refusals(readHaproxy('x', host, VIP), false);
+    t.equal(refused.length > 0, exit !== 0, name);
+    if (lines !== undefined) t.ok(refused.some(({ line }) => lines.includes(line)), `${name}: lines ${lines.join(', ')}`);
+  }
+});
+
+t.test('environment variables stand in double quotes, and conditions choose lines', async (t) => {
+  const host = memoryHost({ x: 'global\n setenv NET 10.0.0\nlisten a\n bind "192.0.2.1:${PORT-80}"\n.if defined(NET) && version_atleast(2.4)\n server s "${NET}.1:80" weight 3\n.elif 1\n server s 10.9.9.9:80\n.else\n nonsense\n.endif\n server t \'10.0.0.2\':80 "${MORE[*]}"\n' }, { environment: (name) => (name === 'MORE' ? 'weight 5 backup' : null) });
+  const { diagnostics, services } = readHaproxy('x', host, null);
+  t.same(diagnostics.filter(({ severity }) => severity !== 'note'), []);
+  t.match(services, [{ destinations: [{ destination: { address: '10.0.0.1', weight: 3 } }], policy: { sorryServer: { destination: { address: '10.0.0.2' } } } }]);
+});
+
+t.test('a server-template is one server for each address its name has here', async (t) => {
+  const { services, diagnostics } = readHaproxy('x', memoryHost({ x: 'listen a\n bind :80\n server-template w 3 app.example:8080 check weight 4\n' }, { addressOf: () => '10.0.0.7' }), VIP);
+  t.match(services[0]!.destinations, [{ destination: { address: '10.0.0.7', port: 8080, weight: 4 }, checks: [{ check: { kind: 'tcp' } }] }]);
+  t.match(diagnostics, [{ severity: 'note', line: 3 }]);
+});

@@ -34,3 +34,17 @@ t.test('unknown words and bad values are mistakes with their line', async (t) =>
   const { diagnostics } = readPiranha('x', memoryHost({ x: 'heartbeet = 1\nvirtual v {\n active = 2\n address = nowhere\n server a {\n  wait = 1\n }\n' }));
   t.match(diagnostics.map(({ line, severity, suggestion }) => [line, severity, suggestion]).filter(([, severity]) => severity === 'error'), [[1, 'error', 'heartbeat'], [2, 'error'], [3, 'error'], [4, 'error'], [6, 'error']]);
 });
+
+t.test('braces on the next line, several statements on a line, tabs, carriage returns, names and strings in quotes', async (t) => {
+  const text = 'network=tunnel\r\nvirtual "a b"\r\n{\r\n\tactive = 1\taddress = 10.0.0.1 eth0:1\r\n send = "GET /\\"}\\r\\n"\r\n server s { address = 10.1.0.1\r\n active=1 weight = 3 }}\r\n';
+  const { services, diagnostics } = readPiranha('x', memoryHost({ x: text }));
+  t.same(diagnostics, []);
+  t.match(services, [{ name: 'a b', ids: [{ address: '10.0.0.1', port: 80 }], destinations: [{ destination: { address: '10.1.0.1', method: 'tunnel', weight: 3 }, disabled: false }] }]);
+});
+
+t.test('what is missing is named once, with its line, and the rest is read', async (t) => {
+  const text = 'virtual {\n active = 1\n address = 10.0.0.1\n expect = "HTTP\n server s {\n  address 10.1.0.1\n  port =\n  weight = x\n }\n server t {\n  address = 10.1.0.2\n }\n}\nserver z {\n}\n}\nserver y\n';
+  const { services, diagnostics } = readPiranha('x', memoryHost({ x: text }));
+  t.same(diagnostics.filter(({ severity }) => severity === 'error').map(({ line }) => line), [1, 4, 5, 6, 7, 8, 14, 16, 17, 17]);
+  t.equal(services[0]!.destinations.length, 1);
+});
