@@ -5,9 +5,10 @@ import { memoryHost } from '../../lib/config/config-host.ts';
 import { CONFIG_FORMATS, detectFormat } from '../../lib/config/detect.ts';
 import { readConfiguration } from '../../lib/config/read-configuration.ts';
 import { desiredTable } from '../../lib/control/desired-table.ts';
-import { recordedFiles, type Program } from './recorded.ts';
+import { recordedFiles, recordedText, type Program } from './recorded.ts';
 
 const samples = (['keepalived', 'ldirectord', 'piranha', 'haproxy'] as Program[]).flatMap((program) => Object.values(recordedFiles(program)).map((text) => text.slice(0, 6000)));
+const asked = ['keepalived', 'ldirectord', 'haproxy'].flatMap((program) => (JSON.parse(recordedText(`${program}/asked.json`)) as { readonly text: string }[]).map(({ text }) => text));
 const OPTIONS = { wildcardAddress: '192.0.2.1' };
 
 async function readEverywhere(text: string): Promise<void> {
@@ -38,4 +39,19 @@ t.test('real files with pieces cut out, doubled and swapped', async (t) => {
   });
   await fc.assert(fc.asyncProperty(cut, readEverywhere), { numRuns: 40 });
   t.pass();
+});
+
+t.test('difficult files with pieces of syntax put in', async (t) => {
+  const piece = fc.constantFrom('{', '}', '"', "'", '\\', '\n', '\t', '\r', '#', '!', '$', '${', '}', '@x ', '~SEQ(', '~LST(', '=', '->', ':', '[', ']', '-', '/', '99999999999999999999', '\0', '\u2028', '\ufeff', '$A=\\\n', 'include *\n', '.if ', '.endif\n', '%[', ',', '${_RANDOM 9 1}', '10.0.0.0/0', '1-1', 'constructor', '__proto__');
+  const mutated = fc.tuple(fc.constantFrom(...samples, ...asked), fc.array(fc.tuple(fc.nat(6000), fc.nat(30), piece), { minLength: 1, maxLength: 6 }))
+    .map(([text, changes]) => changes.reduce((result, [at, cut, put]) => result.slice(0, at % (result.length + 1)) + put + result.slice((at % (result.length + 1)) + cut), text));
+  await fc.assert(fc.asyncProperty(mutated, readEverywhere), { numRuns: 60 });
+  t.pass();
+});
+
+t.test('a file that includes itself, also by a pattern and from a definition of several lines, ends at once', async (t) => {
+  const text = '$B= \\\n include *\n real_server 10.0.0.1 80 { \\\n }\n~SEQ(X, 1, 9) $B\ninclude *\n';
+  const { diagnostics } = await readConfiguration(['/k/f.conf'], memoryHost({ '/k/f.conf': text, '/k/g.conf': 'include *\ninclude f.conf\n' }), { ...OPTIONS, from: 'keepalived' });
+  t.ok(diagnostics.some(({ message }) => message.includes('from within itself')));
+  t.ok(diagnostics.length < 200);
 });

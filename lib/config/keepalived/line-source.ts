@@ -306,7 +306,11 @@ export class LineSource {
       return true;
     }
     const paths = this.#host.glob(full);
-    for (const path of paths.toReversed()) if (!this.#open(path)) missing(checks.has('readable'), `"${path}" is no file to be read`);
+    const open = new Set(this.#stack.map((frame) => (frame.kind === 'file' ? frame.path : '')));
+    for (const path of paths.toReversed()) {
+      if (open.has(path)) this.#diagnostics.warn(this.#place, `${pattern} includes "${path}" from within itself`, 'ignored', pattern);
+      else if (!this.#open(path)) missing(checks.has('readable'), `"${path}" is no file to be read`);
+    }
     const alternatives = braceWords(full).filter((one) => !/[*?[]/.test(one));
     const absent = /[{]/.test(full) ? alternatives.filter((one) => this.#host.glob(one).length === 0) : [];
     if (absent.length > 0) missing(checks.has('brace_match'), `no file "${absent[0]!}" to include`);
