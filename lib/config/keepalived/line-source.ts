@@ -9,6 +9,7 @@ import { dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import type { ConfigHost } from '../config-host.ts';
 import type { Diagnostics, Place } from '../diagnostics.ts';
 import { GlibcRandom } from './glibc-random.ts';
+import { absentInclude, changedChecks, INCLUDES, type IncludeCheck } from './include-checks.ts';
 import { parseSequence, type Sequence } from './sequence.ts';
 import { decomment, trimmed, words } from './text.ts';
 
@@ -19,7 +20,7 @@ export interface ConfigLine {
   readonly place: Place;
 }
 
-interface FileFrame { readonly kind: 'file'; readonly path: string; readonly lines: readonly string[]; at: number; readonly checks: ReadonlySet<Check> }
+interface FileFrame { readonly kind: 'file'; readonly path: string; readonly lines: readonly string[]; at: number; readonly checks: ReadonlySet<IncludeCheck> }
 interface ListFrame { readonly kind: 'list'; readonly lines: readonly string[]; at: number }
 interface SequenceFrame { readonly kind: 'sequence'; readonly sequence: Sequence; readonly text: string; at: number }
 type Frame = FileFrame | ListFrame | SequenceFrame;
@@ -29,16 +30,6 @@ interface Definition { readonly lines: readonly string[]; readonly multiLine?: b
 /** ${NAME}, ${NAME 1 2}, or $NAME before a blank, a comma, a closing parenthesis or the end. */
 const PARAMETER = /\$(?:\{([A-Za-z_][A-Za-z0-9_]*)( *|[ \d]*\d)\}|([A-Za-z_][A-Za-z0-9_]*)(?=[ \t,)]|$))/g;
 
-/**
- * What include insists on: readable (what matches is a file to be read), match (a name without wildcards has a file), wildcard_match (one with wildcards,
- * too), brace_match (each word in braces has).
- */
-const CHECKS = ['readable', 'match', 'wildcard_match', 'brace_match'] as const;
-type Check = (typeof CHECKS)[number];
-/** Each form adds to what include_check says. */
-const INCLUDES: Readonly<Record<string, readonly Check[]>> = {
-  include: [], includer: ['readable'], includem: ['readable', 'match'], includew: ['readable', 'match', 'wildcard_match'], includeb: ['readable', 'brace_match'], includea: CHECKS,
-};
 /** What one fgets() of keepalived's takes: a longer line goes on as a line of its own. */
 const LINE_PIECE = 1023;
 const MAX_DEPTH = 64;
@@ -58,7 +49,7 @@ export class LineSource {
   #random: GlibcRandom;
   #depth = 0;
   #read = 0;
-  #checks: ReadonlySet<Check> = new Set();
+  #checks: ReadonlySet<IncludeCheck> = new Set();
   #instance: string;
 
   constructor(path: string, host: ConfigHost, diagnostics: Diagnostics) {
@@ -79,21 +70,11 @@ export class LineSource {
     return this.#place;
   }
 
-  /** include_check: what every include insists on from here on. Null when a word of it is not known. */
+  /** include_check: what every include insists on from here on. False when a word of it is not known. */
   insist(options: readonly string[]): boolean {
-    if (options.length === 0) this.#checks = new Set(CHECKS);
-    let adding: boolean | null = null;
-    const chosen = new Set(options[0] !== undefined && /^[-+]/.test(options[0]) ? this.#checks : []);
-    for (const option of options) {
-      if (/^[-+]/.test(option)) adding = option.startsWith('+');
-      const name = CHECKS.find((one) => one === option.replace(/^[-+]/, ''));
-      if (name === undefined) return false;
-      if (adding === false) chosen.delete(name);
-      else chosen.add(name);
-      if (adding !== false) chosen.add('readable');
-    }
-    if (options.length > 0) this.#checks = chosen;
-    return true;
+    const changed = changedChecks(this.#checks, options);
+    if (changed !== null) this.#checks = changed;
+    return changed !== null;
   }
 
   /** instance: what ${_INSTANCE} is from here on. */
@@ -295,34 +276,25 @@ export class LineSource {
     if (!text.startsWith('include')) return false;
     const [, keyword, pattern] = /^(include[rmwba]?)[ \t]+(.*)$/s.exec(text) ?? [];
     if (keyword === undefined || pattern === undefined) return false;
-    const full = normalize(isAbsolute(pattern) ? pattern : join(dirname(this.#currentFile()), pattern));
-    const checks = new Set([...this.#checks, ...INCLUDES[keyword]!]);
-    const missing = (insisted: boolean, message: string): void => {
-      if (insisted) this.#diagnostics.error(this.#place, message, `the file is refused: ${keyword} insists on it`, pattern);
-      else this.#diagnostics.note(this.#place, message, 'nothing is included', pattern);
-    };
     if (this.#stack.length >= MAX_DEPTH) {
       this.#diagnostics.warn(this.#place, `${pattern}: includes nested too deeply`, 'ignored', pattern);
       return true;
     }
+    const full = normalize(isAbsolute(pattern) ? pattern : join(dirname(this.#currentFile()), pattern));
+    const checks = new Set([...this.#checks, ...INCLUDES[keyword]!]);
+    const missing = (check: IncludeCheck, message: string): void => {
+      if (checks.has(check)) this.#diagnostics.error(this.#place, message, `the file is refused: ${keyword} insists on it`, pattern);
+      else if (check !== 'wildcard_match') this.#diagnostics.note(this.#place, message, 'nothing is included', pattern);
+    };
     const paths = this.#host.glob(full);
     const open = new Set(this.#stack.map((frame) => (frame.kind === 'file' ? frame.path : '')));
     for (const path of paths.toReversed()) {
       if (open.has(path)) this.#diagnostics.warn(this.#place, `${pattern} includes "${path}" from within itself`, 'ignored', pattern);
-      else if (!this.#open(path)) missing(checks.has('readable'), `"${path}" is no file to be read`);
+      else if (!this.#open(path)) missing('readable', `"${path}" is no file to be read`);
     }
-    const alternatives = braceWords(full).filter((one) => !/[*?[]/.test(one));
-    const absent = /[{]/.test(full) ? alternatives.filter((one) => this.#host.glob(one).length === 0) : [];
-    if (absent.length > 0) missing(checks.has('brace_match'), `no file "${absent[0]!}" to include`);
-    else if (paths.length === 0 && this.#isWildcard(full)) { if (checks.has('wildcard_match')) missing(true, `no file matches "${pattern}"`); }
-    else if (paths.length === 0) missing(checks.has('match'), `no file "${pattern}" to include`);
+    const absent = absentInclude(full, paths, this.#host);
+    if (absent !== null) missing(absent.check, absent.check === 'wildcard_match' ? `no file matches "${pattern}"` : `no file "${absent.name}" to include`);
     return true;
-  }
-
-  /** In a folder that is not there wildcards are a name like any other. */
-  #isWildcard(full: string): boolean {
-    const folder = dirname(full);
-    return /[*?[{]/.test(folder) || (/[*?[{]/.test(full) && (this.#host.glob(folder).length > 0 || this.#host.glob(join(folder, '*')).length > 0));
   }
 
   #open(path: string): boolean {
@@ -337,13 +309,6 @@ export class LineSource {
 /** A line in the pieces that keepalived reads it in. */
 function chunks(line: string): string[] {
   return line.match(/[^]{1,1023}/g) ?? [];
-}
-
-/** Every name that {a,b} groups of a pattern stand for; bounded as the host's are. */
-function braceWords(pattern: string, depth = 0): string[] {
-  const braces = depth > 3 ? null : /\{([^{}]*,[^{}]*)\}/.exec(pattern);
-  if (braces === null) return [pattern];
-  return braces[1]!.split(',').slice(0, 8).flatMap((word) => braceWords(pattern.slice(0, braces.index) + word + pattern.slice(braces.index + braces[0].length), depth + 1));
 }
 
 /** Braces outside quotes become lines of their own. */
