@@ -3,7 +3,7 @@
  * (address and port) no more than a few probes at a time, further ones wait in its own queue; nothing a target does keeps another one's probe
  * from starting.
  *
- * Probes start in groups: a probe may wait a sixty-fourth of its interval for others. At 400 probes a second a process that does them one by one finds
+ * Where there are many, probes start in groups: a probe may wait a sixty-fourth of its interval for others. At 400 probes a second a process that does them one by one finds
  * nothing of what it needs in the processor's caches any more; in groups each costs a third less.
  */
 import type { HealthCheck } from '../model/health-check.ts';
@@ -18,6 +18,8 @@ export const MAX_MONITORS = 65_536;
 const MAX_PROBES_A_TARGET = 8;
 /** Timer callbacks start this many probes before they let others run: about a millisecond, by which an answer may be noticed late. */
 const STARTS_A_TURN = 16;
+/** With fewer monitors there is nobody to wait for, and times stay exact. */
+const GROUPS_FROM = 200;
 /** How long a probe may wait for others: this part of its delay, and no longer than that. */
 const GROUP_PART = 1 / 64;
 const LONGEST_GROUP_MS = 128;
@@ -126,7 +128,7 @@ export class MonitorPool {
 
   #arm(entry: Entry): void {
     const nowMs = this.#options.clock.nowMs();
-    entry.startMs = groupedMs(entry.monitor.dueMs, nowMs);
+    entry.startMs = this.#byKey.size < GROUPS_FROM ? entry.monitor.dueMs : groupedMs(entry.monitor.dueMs, nowMs);
     this.#wheel.arm(entry.slot, entry.startMs);
     const waitMs = Math.max(0, this.#wheel.idleMs(nowMs));
     if (nowMs + waitMs < this.#timerMs) this.#setTimer(waitMs);
