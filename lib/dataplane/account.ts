@@ -65,38 +65,34 @@ export class BurstCounts implements Tally {
   readonly listed = new Int32Array(MAX_BURST);
   listedCount = 0;
   readonly #core: CoreContext;
-  readonly #own: Int32Array | null;
 
-  /** `own`: memory apart from the slots, where forwarders read those. */
-  constructor(core: CoreContext, own: Int32Array | null = null) {
+  constructor(core: CoreContext) {
     this.#core = core;
-    this.#own = own;
   }
 
   get words(): Int32Array {
-    return this.#own ?? this.#core.services.slots;
+    return this.#core.services.slots;
   }
 
   /** Add everything to the counters of destinations, services and the director. */
   settle(): void {
     const { services: { slots }, counters: { counts } } = this.#core;
-    const { words } = this;
     for (let i = 0; i < this.listedCount; i++) {
       const slot = SLOT_WORDS * (this.listed[i] as number);
-      addTo(counts, slots[slot + SLOT_COUNTERS] as number, words, slot);
-      addTo(counts, slots[slot + SLOT_SERVICE_COUNTERS] as number, words, slot);
-      addTo(counts, TOTAL, words, slot);
-      words.fill(0, slot + SLOT_IN, slot + SLOT_WORDS);
+      addTo(counts, slots[slot + SLOT_COUNTERS] as number, slots, slot);
+      addTo(counts, slots[slot + SLOT_SERVICE_COUNTERS] as number, slots, slot);
+      addTo(counts, TOTAL, slots, slot);
+      slots.fill(0, slot + SLOT_IN, slot + SLOT_WORDS);
     }
     this.listedCount = 0;
   }
 }
 
-function addTo(counts: Float64Array, block: number, words: Int32Array, slot: number): void {
-  counts[block + IN_PKTS]! += words[slot + SLOT_IN] as number;
-  counts[block + IN_BYTES]! += words[slot + SLOT_IN + 1] as number;
-  counts[block + OUT_PKTS]! += words[slot + SLOT_OUT] as number;
-  counts[block + OUT_BYTES]! += words[slot + SLOT_OUT + 1] as number;
+function addTo(counts: Float64Array, block: number, slots: Int32Array, slot: number): void {
+  counts[block + IN_PKTS]! += slots[slot + SLOT_IN] as number;
+  counts[block + IN_BYTES]! += slots[slot + SLOT_IN + 1] as number;
+  counts[block + OUT_PKTS]! += slots[slot + SLOT_OUT] as number;
+  counts[block + OUT_BYTES]! += slots[slot + SLOT_OUT + 1] as number;
 }
 
 /** What forwarders counted for a destination. */

@@ -22,6 +22,7 @@ import * as at from './connection-layout.ts';
 import { beginsAnew, firstChunk } from './connection-reuse.ts';
 import type { CoreContext } from './core-context.ts';
 import { BATCH, fastPath, type FastPath } from './fast-path.ts';
+import { stamp } from './fast-stamp.ts';
 import { FRAGMENT_COMPLETE, FRAGMENT_HELD, type Fragments } from './fragments.ts';
 import { countAnswer, enterForwarding, forwardAnswer, forwardRequest } from './forward/index.ts';
 import { answerPortUnreachable } from './icmp-answer.ts';
@@ -55,10 +56,10 @@ export class Walk {
     this.#core = core;
     this.#fragments = fragments;
     this.#related = new ConnectionsByQuote(core);
-    const { connections, network, services } = core;
+    const { connections, network } = core;
     this.#fast = fastPath({
       words: connections.words, index: connections.index, seed: connections.seed, startMs: connections.startMs,
-      hops: network.hops.words, resolvedMs: network.hops.resolvedMs, state: network.state, clock: this.#clock, services, tally: new BurstCounts(core, network.shared ? new Int32Array(services.slots.length) : null), shared: network.shared,
+      hops: network.hops.words, resolvedMs: network.hops.resolvedMs, state: network.state, clock: this.#clock, tally: new BurstCounts(core), shared: network.shared,
     });
   }
 
@@ -204,6 +205,7 @@ export class Walk {
     countIn(core, conn, p.l3End - p.l3Off);
     advanceState(core, conn, INPUT, p);
     const verdict = forwardRequest(p, conn, core);
+    if (verdict === TRANSMIT) stamp(core, 2 * conn);
     if (core.sync.master !== null) core.sync.master.packet(conn);
     return verdict;
   }
@@ -223,6 +225,7 @@ export class Walk {
     // NB: not `bytes`: an application helper may have changed the length.
     countOut(core, conn, p.l3End - p.l3Off);
     advanceState(core, conn, OUTPUT, p);
+    if (verdict === TRANSMIT) stamp(core, 2 * conn + 1);
     return verdict;
   }
 

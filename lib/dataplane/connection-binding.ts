@@ -35,10 +35,8 @@ export function prepareNat(words: Int32Array, conn: number, flow: Flow, target: 
   const base = conn * at.CONN_WORDS;
   const out = base + at.ENTRY_WORDS;
   const { raw } = target;
-  words[base + at.NEW_SOURCE] = flow.c0;
-  words[base + at.NEW_TARGET] = raw[0] as number;
-  words[out + at.NEW_SOURCE] = flow.v0;
-  words[out + at.NEW_TARGET] = flow.c0;
+  words[base + at.NEW_ADDRESS] = raw[0] as number;
+  words[out + at.NEW_ADDRESS] = flow.v0;
   words[out + at.NEW_PORTS] = flow.virtualPort | (flow.clientPort << 16);
   const virtual = halves(flow.v0) + halves(flow.v1) + halves(flow.v2) + halves(flow.v3);
   const real = halves(raw[0] as number) + halves(raw[1] as number) + halves(raw[2] as number) + halves(raw[3] as number);

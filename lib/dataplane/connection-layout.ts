@@ -8,10 +8,10 @@
  *     |  1 TARGET       virtual address                       client address
  *     |  2 PORTS        client port | virtual port << 16      destination's port | client port << 16
  *     |  3 KEY          protocol | KEY_ bits; 0 = free        the same; 0 = not in the index
- *     |  4 NEW_SOURCE   client address                        virtual address                 IPv4 only
- *     |  5 NEW_TARGET   destination's address                 client address                  IPv4 only
+ *     |  4 NEW_ADDRESS  target: destination's address         source: virtual address         IPv4 only
+ *     |  5 STAMP        EPOCH | what the fast path does       the same                        0 = walk
  *     |  6 NEW_PORTS    client port | destination's << 16     virtual port | client port << 16
- *     |  7 DELTAS       address delta | transport delta << 16
+ *     |  7 DELTAS       address delta | transport delta << 16; of a tunnel the folded sum of what its outer headers have in common
  *     |  8 HOP          next-hop index or ROUTE_ result
  *     |  9 HOP_AGE      network generation HOP was looked up in, 0 = never
  *     | 10 STATE        state | method << 8 | CONN_ bits      -
@@ -19,8 +19,11 @@
  *     | 12 TIMEOUT      ms, unsigned                          -
  *     | 13 PACKETS      low 32 bits                           the same of this direction
  *     | 14 BYTES        low 32 bits                           the same
- *     | 15 DESTINATION  slot in Services.slots, -1 none       -
+ *     | 15 DESTINATION  slot in Services.slots, -1 none       the same
  *     +------------------------------------------------------------------------------------------
+ *
+ * STAMP spares the fast path nearly all questions: the walk writes it when it has just forwarded a packet whose connection answers all of them
+ * (fast-stamp.ts), whoever changes STATE or TIMEOUT clears it (Connections), and whoever changes what else it vouches for moves EPOCH on (fast-state.ts).
  *
  * Addresses and ports are raw. The first four words are what the index finds an entry by. An IPv6 address is a hash of its four words there, and the
  * full address lies in `addresses`: client 0..3, virtual 4..7. What packets do not need lies in `cold`, 8 words:
@@ -33,7 +36,7 @@
 export const ENTRY_WORDS = 16, ENTRY_SHIFT = 4;
 export const CONN_WORDS = 32;
 
-export const SOURCE = 0, TARGET = 1, PORTS = 2, KEY = 3, NEW_SOURCE = 4, NEW_TARGET = 5, NEW_PORTS = 6, DELTAS = 7;
+export const SOURCE = 0, TARGET = 1, PORTS = 2, KEY = 3, NEW_ADDRESS = 4, STAMP = 5, NEW_PORTS = 6, DELTAS = 7;
 export const HOP = 8, HOP_AGE = 9, STATE = 10, LAST_SEEN = 11, TIMEOUT = 12, PACKETS = 13, BYTES = 14, DESTINATION = 15;
 
 /** KEY: bits above the protocol. USED keeps the word from being 0 where the protocol is (mark templates). */

@@ -55,7 +55,7 @@ function enterState(core: CoreContext, conn: number, next: number, active: boole
     core.observer?.activity(conn, active);
     flags ^= at.CONN_INACTIVE;
   }
-  words[base + at.STATE] = (flags & ~at.STATE_MASK) | next;
+  core.connections.setState(conn, (flags & ~at.STATE_MASK) | next);
   if (core.trace !== null) core.trace.step('state', stateDetail(core, words[base + at.KEY]! & 0xff, next));
   if (established) assureTemplate(core, conn);
 }

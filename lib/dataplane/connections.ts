@@ -149,7 +149,7 @@ export class Connections {
     words[base + at.KEY] = key;
     this.created[conn] = words[base + at.LAST_SEEN] = this.clock(nowMs);
     words[base + at.TIMEOUT] = FIRST_TIMEOUT_MS;
-    words[base + at.DESTINATION] = destination === null ? -1 : destination.slot;
+    words[base + at.DESTINATION] = words[base + at.ENTRY_WORDS + at.DESTINATION] = destination === null ? -1 : destination.slot;
     words[base + at.NEW_PORTS] = flow.clientPort | (rawPort << 16);
     words[base + at.STATE] = flags | boundFlags(flow, destination, template);
     if (destination !== null) {
@@ -167,6 +167,12 @@ export class Connections {
     return conn;
   }
 
+  /** Write STATE: state, method and flags. */
+  setState(conn: number, state: number): void {
+    this.words[conn * at.CONN_WORDS + at.STATE] = state;
+    this.#forgetStamp(conn);
+  }
+
   /** Set the timeout and start it anew (cp->timeout, ip_vs_conn_put). */
   setTimeout(conn: number, timeoutMs: number, nowMs: number): void {
     const base = conn * at.CONN_WORDS;
@@ -174,6 +180,7 @@ export class Connections {
     const shorter = timeoutMs < ((words[base + at.TIMEOUT] as number) >>> 0);
     words[base + at.TIMEOUT] = timeoutMs;
     words[base + at.LAST_SEEN] = this.clock(nowMs);
+    this.#forgetStamp(conn);
     if (shorter && (words[base + at.STATE]! & at.CONN_ONE_PACKET) === 0) {
       this.#wheel.disarm(conn);
       this.#wheel.arm(conn, nowMs + timeoutMs);
@@ -188,7 +195,7 @@ export class Connections {
   /** Hang `conn` on `control` (ip_vs_control_add). */
   setControl(conn: number, control: number): void {
     this.cold[conn * at.COLD_WORDS + at.CONTROL] = control + 1;
-    this.words[conn * at.CONN_WORDS + at.STATE]! |= at.CONN_CONTROLLED;
+    this.setState(conn, this.words[conn * at.CONN_WORDS + at.STATE]! | at.CONN_CONTROLLED);
     this.cold[control * at.COLD_WORDS + at.CHILDREN]!++;
   }
 
@@ -208,8 +215,8 @@ export class Connections {
   expireNow(conn: number, nowMs: number): void {
     const base = conn * at.CONN_WORDS;
     this.#unindex(conn);
-    this.words[base + at.STATE]! |= at.CONN_ENDING;
     this.words[base + at.TIMEOUT] = 0;
+    this.setState(conn, this.words[base + at.STATE]! | at.CONN_ENDING);
     this.#wheel.disarm(conn);
     this.#wheel.arm(conn, nowMs);
   }
@@ -247,7 +254,7 @@ export class Connections {
     words[out + at.PORTS] = (words[out + at.PORTS]! & 0xffff) | (rawPort << 16);
     words[out + at.NEW_PORTS] = (words[out + at.NEW_PORTS]! & 0xffff) | (rawPort << 16);
     words[out + at.KEY] = words[base + at.KEY] as number;
-    words[base + at.STATE]! &= ~at.CONN_NO_CLIENT_PORT;
+    this.setState(conn, words[base + at.STATE]! & ~at.CONN_NO_CLIENT_PORT);
     this.#indexIn(conn);
     this.#insertOut(conn);
   }
@@ -262,6 +269,11 @@ export class Connections {
   expire(nowMs: number, budget: number): boolean {
     this.index.migrate(64);
     return this.#wheel.advance(nowMs, budget, this.#due);
+  }
+
+  /** Of every connection. */
+  forgetStamps(): void {
+    for (let conn = 0; conn < this.highest; conn++) this.#forgetStamp(conn);
   }
 
   idleMs(nowMs: number): number {
@@ -290,6 +302,7 @@ export class Connections {
     if (this.childrenOf(conn) > 0) {
       const base = conn * at.CONN_WORDS;
       this.words[base + at.TIMEOUT] = CONTROLLING_MS;
+      this.#forgetStamp(conn);
       this.words[base + at.LAST_SEEN] = clock;
       this.onRearm?.(conn);
       return CONTROLLING_MS;
@@ -320,6 +333,12 @@ export class Connections {
     }
     this.#retired++;
     this.#sharing.retire(conn);
+  }
+
+  #forgetStamp(conn: number): void {
+    const base = conn * at.CONN_WORDS;
+    this.words[base + at.STAMP] = 0;
+    this.words[base + at.ENTRY_WORDS + at.STAMP] = 0;
   }
 
   #assuredTemplate(conn: number): boolean {

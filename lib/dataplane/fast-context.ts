@@ -19,8 +19,6 @@ export interface FastContext {
   readonly state: Int32Array;
   /** One number: the time of the burst at hand, monotonic ms. NB: an argument would cost a boxed number a burst. */
   readonly clock: Float64Array;
-  /** Destinations (services.ts); the array moves when it grows. */
-  readonly services: { readonly slots: Int32Array };
   readonly tally: Tally;
   /** Other threads forward by the same tables. */
   readonly shared: boolean;
@@ -28,7 +26,7 @@ export interface FastContext {
 
 /** What is counted per destination in the burst at hand. */
 export interface Tally {
-  /** SLOT_IN .. of every slot; laid out as Services.slots, or these themselves. */
+  /** SLOT_IN .. of every slot; laid out as Services.slots, or these themselves; the array moves when it grows. */
   readonly words: Int32Array;
   /** Slots with something counted: fast path and settle() keep the list together. */
   readonly listed: Int32Array;

@@ -23,11 +23,11 @@ import type { FrameBurst, FrameSink } from '../wire/frame.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
 import * as udp from '../wire/udp.ts';
-import { TCP_STATE } from '../model/conn-state.ts';
 import { IPPROTO } from '../model/protocol.ts';
 import * as seededHash from '../structures/seeded-hash.ts';
 import * as layout from './connection-layout.ts';
 import type { FastContext } from './fast-context.ts';
+import * as fastStamp from './fast-stamp.ts';
 import * as fastState from './fast-state.ts';
 import * as nextHops from './next-hops.ts';
 import * as serviceSlots from './services.ts';
@@ -41,14 +41,14 @@ const { UDP_CHECKSUM_ZERO } = udp;
 const { fold, halves, updated, updatedPartial } = checksums;
 const { hashWords } = seededHash;
 const {
-  BYTES, CONN_CONTROLLED, CONN_WORDS, DELTAS, DESTINATION, ENTRY_SHIFT, ENTRY_WORDS, HOP: ENTRY_HOP, HOP_AGE, KEY: ENTRY_KEY, KEY_USED, LAST_SEEN,
-  METHOD_MASK, METHOD_SHIFT, NEW_PORTS, NEW_SOURCE, NEW_TARGET, PACKETS, PORTS, SOURCE, STATE, STATE_MASK, TARGET, TIMEOUT,
+  BYTES, CONN_WORDS, DELTAS, DESTINATION, ENTRY_SHIFT, ENTRY_WORDS, HOP: ENTRY_HOP, KEY: ENTRY_KEY, KEY_USED, LAST_SEEN, NEW_ADDRESS, NEW_PORTS, PACKETS, PORTS,
+  SOURCE, STAMP, TARGET,
 } = layout;
-const { ACTIVE4, FORWARDING4, GENERATION, nextIdentification, PMTU_DISC, TCP_MS, UDP_MS, WALK_ALL } = fastState;
-const { DST_HIGH, DST_LOW, HOP_SHIFT, INTERFACE, MTU, READY, REFRESH_EVERY_MS, SOURCE4, SRC_HIGH, SRC_LOW, STATE: HOP_STATE } = nextHops;
-const { SLOT_AVAILABLE, SLOT_IN, SLOT_SHIFT, SLOT_TUNNEL } = serviceSlots;
+const { ACTIVE4, EPOCH, nextIdentification, PMTU_DISC, STAMP_DIRECT, STAMP_KINDS, STAMP_NAT, WALK_ALL } = fastState;
+const { OUTER_BYTES, OUTER_PROTOCOL } = fastStamp;
+const { DST_HIGH, DST_LOW, HOP_MASK, HOP_SHIFT, INTERFACE, MTU, READY, REFRESH_EVERY_MS, SOURCE4, SRC_HIGH, SRC_LOW, STATE: HOP_STATE } = nextHops;
+const { SLOT_IN, SLOT_SHIFT } = serviceSlots;
 const IPPROTO_TCP = IPPROTO.tcp, IPPROTO_UDP = IPPROTO.udp;
-const TCP_ESTABLISHED = TCP_STATE.ESTABLISHED;
 const TCP_FLAGS = tcp.SYN | tcp.FIN | tcp.RST | tcp.ACK, TCP_ACK = tcp.ACK;
 
 /** Ethernet header, option-less IPv4 header, and the least behind it. */
@@ -60,16 +60,9 @@ const VERSION_4_LENGTH_20 = 0x45;
 const FRAGMENT_BITS = RAW_FRAGMENT << 16, DF_BIT = RAW_DF << 16;
 const RAW_IPV4 = 0x00080000;
 const LOOPBACK = 127;
-/** What a tunnel adds, and the smallest MTU it is led through (out-route.ts). */
-const OUTER_BYTES = 20, OUTER_WORDS = 5;
-const IPPROTO_IPIP = 4;
-const LEAST_TUNNEL_MTU = OUTER_BYTES + 68;
+/** What a tunnel adds. */
+const OUTER_WORDS = OUTER_BYTES >> 2;
 const KEY_UDP = IPPROTO_UDP | KEY_USED;
-/** The method, and what only connections have that the walk must look at: helpers, templates, dying entries. */
-const METHOD_OR_SPECIAL = METHOD_MASK | layout.CONN_TEMPLATE | layout.CONN_ENDING | layout.CONN_HELPER | layout.CONN_NO_CLIENT_PORT | layout.CONN_ONE_PACKET;
-const NAT = layout.METHOD.masq << METHOD_SHIFT;
-const DIRECT = layout.METHOD.route << METHOD_SHIFT;
-const TUNNEL = layout.METHOD.tunnel << METHOD_SHIFT;
 /** Of an entry's first word: the first word of its connection, and whether it is the answers' entry. */
 const CONN_BASE = ~(CONN_WORDS - 1);
 const ANSWER = ENTRY_WORDS;
@@ -93,8 +86,11 @@ const NOT_PLAIN = 0, TOTAL_MASK = 0xffff, KEY_SHIFT = 17;
 /** Frames looked ahead over: enough loads to overlap, few enough that the first frame's bytes are still near when it is rewritten. */
 export const BATCH = 64;
 
+/** Slots of an index that stays, with the entries it leads to, in the second-level cache: there looking ahead costs more than it wins. */
+const SMALL_INDEX = 1 << 13;
+
 /** Words of what does not change within a burst. */
-const SEEN = 0, MAC_HIGH = 1, MAC_LOW = 2, FORWARDING = 3, INDEX_VERSION = 4, TOUCHED = 5;
+const SEEN = 0, MAC_HIGH = 1, MAC_LOW = 2, INDEX_VERSION = 3, TOUCHED = 4;
 
 export interface FastPath {
   /** Top of a burst from an interface with this MAC (raw, first two bytes and the other four). False: this burst has to take the walk. */
@@ -112,7 +108,7 @@ export interface FastPath {
  * a comparison and a load, not six loads and two comparisons.
  */
 export function fastPath(context: FastContext): FastPath {
-  const { words, index, seed, startMs, hops, resolvedMs, state: global, clock, services, tally, shared } = context;
+  const { words, index, seed, startMs, hops, resolvedMs, state: global, clock, tally, shared } = context;
   const batch = new Int32Array(BATCH * FRAME_WORDS);
   /** Of each frame its flow's hash, then the entry that the index leads to, or -1. */
   const found = new Int32Array(BATCH);
@@ -127,22 +123,22 @@ export function fastPath(context: FastContext): FastPath {
     stale[0] = (clock[0] as number) - REFRESH_EVERY_MS;
     fixed[MAC_HIGH] = macHigh;
     fixed[MAC_LOW] = macLow;
-    fixed[FORWARDING] = global[FORWARDING4] as number;
     return interfaceIdx !== INTERFACE_LOCAL && (macHigh | macLow) !== 0 && global[WALK_ALL] === 0 && global[ACTIVE4] !== 0;
   }
 
   function stage(frames: FrameBurst, from: number, count: number): void {
     touchFrames(frames, from | 0, count | 0);
     shape(frames, from | 0, count | 0);
-    index.touch(found, count);
+    const large = index.capacity > SMALL_INDEX;
+    if (large) index.touch(found, count);
     index.find(found, count);
     fixed[INDEX_VERSION] = index.version;
-    touchEntries(count | 0);
+    if (large) touchEntries(count | 0);
   }
 
   function forward(frames: FrameBurst, begin: number, count: number, sink: FrameSink): number {
     const { memory } = frames;
-    const end = rewrite(memory.i32, services.slots, tally.words, begin | 0, count | 0);
+    const end = rewrite(memory.i32, tally.words, begin | 0, count | 0);
     for (let b = begin << FRAME_SHIFT; b < end << FRAME_SHIFT; b += FRAME_WORDS) {
       const shape = batch[b | SHAPE] as number;
       sink.transmit(hops[(batch[b | HOP] as number) | INTERFACE] as number, memory, 4 * (batch[b | IP] as number) - 14, (shape & TOTAL_MASK) + 14, batch[b | OFFLOAD] as number);
@@ -197,24 +193,22 @@ export function fastPath(context: FastContext): FastPath {
     }
   }
 
-  /** Read the entries that were found; an answer's and its request's, which holds the state of both. */
+  /** Read the entries that were found. */
   function touchEntries(count: number): void {
     let sum = 0;
     for (let k = 0; k < count; k++) {
       const own = (found[k] as number) << ENTRY_SHIFT;
-      if (own >= 0) sum ^= (words[own] as number) ^ (words[own & CONN_BASE] as number);
+      if (own >= 0) sum ^= words[own] as number;
     }
     fixed[TOUCHED] = sum;
   }
 
   // NB: entries, frames of the batch, next hops and slots begin at multiples of their size, so a word of theirs is found by `|`: that cannot overflow,
   // which V8 checks at every `+`.
-  function rewrite(i32: Int32Array, slots: Int32Array, tallies: Int32Array, begin: number, count: number): number {
+  function rewrite(i32: Int32Array, tallies: Int32Array, begin: number, count: number): number {
     const staleMs = stale[0] as number;
-    const generation = global[GENERATION] as number;
+    const epoch = global[EPOCH] as number;
     const seen = fixed[SEEN] as number;
-    const udpMs = global[UDP_MS] as number;
-    const tcpMs = global[TCP_MS] as number;
     const current = index.version === fixed[INDEX_VERSION];
     let listedCount = tally.listedCount | 0;
     let k = begin;
@@ -230,33 +224,23 @@ export function fastPath(context: FastContext): FastPath {
         own = lookup(i32[ip + 3] as number, i32[ip + 4] as number, i32[ip + 5] as number, key) << ENTRY_SHIFT;
         if (own < 0) break;
       }
-      const base = own & CONN_BASE;
-      const answer = own & ANSWER;
-      const state = words[base | STATE] as number;
-      // A state that stays as it is, a timeout that is the state's.
-      if (key === KEY_UDP) {
-        if (words[base | TIMEOUT] !== udpMs || (answer !== 0 && (state & CONN_CONTROLLED) !== 0)) break;
-      } else if ((state & STATE_MASK) !== TCP_ESTABLISHED || words[base | TIMEOUT] !== tcpMs) break;
-      // A destination that is there, and a next hop that is known and need not be asked for again.
-      const slot = words[base | DESTINATION] as number;
-      const s = slot << SLOT_SHIFT;
-      const hop = words[own | ENTRY_HOP] as number;
+      const stamp = (words[own | STAMP] as number) ^ epoch;
+      const hop = (words[own | ENTRY_HOP] as number) & HOP_MASK;
       const h = hop << HOP_SHIFT;
-      if (slot < 0 || slots[s | SLOT_AVAILABLE] === 0 || words[own | HOP_AGE] !== generation || hop < 0 || hops[h | HOP_STATE] !== READY || (resolvedMs[hop] as number) < staleMs) break;
+      // A next hop that is known and need not be asked for again.
+      if ((stamp & ~STAMP_KINDS) !== 0 || hops[h | HOP_STATE] !== READY || (resolvedMs[hop] as number) < staleMs) break;
       const total = shape & TOTAL_MASK;
       const mtu = hops[h | MTU] as number;
-      const size = (batch[b | OFFLOAD] as number) & OFFLOAD_GSO_SIZE;
-      if (total > mtu && (size === 0 || segmentLength(i32[ip + 8] as number, size) > mtu)) break;
-      // An ordinary connection: how it is forwarded, and nothing else.
-      const method = state & METHOD_OR_SPECIAL;
+      if (total > mtu) {
+        const size = (batch[b | OFFLOAD] as number) & OFFLOAD_GSO_SIZE;
+        if (size === 0 || segmentLength(i32[ip + 8] as number, size) > mtu) break;
+      }
       const word2 = i32[ip + 2] as number;
-      let ether = ip;
-      if (method === NAT) {
-        if (answer !== 0 && fixed[FORWARDING] === 0) break;
+      const answer = own & ANSWER;
+      if (stamp === STAMP_NAT) {
         const deltas = words[own | DELTAS] as number;
         i32[ip + 2] = ((word2 & 0xffff) - 1) | (updated(word2 >>> 16, TTL_DELTA + (deltas & 0xffff)) << 16);
-        i32[ip + 3] = words[own | NEW_SOURCE] as number;
-        i32[ip + 4] = words[own | NEW_TARGET] as number;
+        i32[ip + (answer === 0 ? 4 : 3)] = words[own | NEW_ADDRESS] as number;
         i32[ip + 5] = words[own | NEW_PORTS] as number;
         const partial = (shape & OFFLOAD_PARTIAL) !== 0;
         if (key === KEY_UDP) {
@@ -267,29 +251,24 @@ export function fastPath(context: FastContext): FastPath {
           const word = i32[ip + 9] as number;
           i32[ip + 9] = (word & ~0xffff) | (partial ? updatedPartial(word & 0xffff, deltas & 0xffff) : updated(word & 0xffff, deltas >>> 16));
         }
-      } else if (answer !== 0) {
-        break;
-      } else if (method === DIRECT) {
+        writeEthernet(i32, ip, (i32[ip - 4] as number) & 0xffff, h);
+      } else if (stamp === STAMP_DIRECT) {
         i32[ip + 2] = ttlLowered(word2);
-      } else if (method === TUNNEL) {
-        const source = hops[h | SOURCE4] as number;
-        const target = slots[s | SLOT_TUNNEL] as number;
-        if (total > mtu - OUTER_BYTES || mtu < LEAST_TUNNEL_MTU || target === 0 || source === 0 || (shape & OFFLOAD_PARTIAL) !== 0) break;
-        i32[ip + 2] = ttlLowered(word2);
-        ether = ip - OUTER_WORDS;
-        writeOuter(i32, ether, i32[ip] as number, i32[ip + 1] as number, ttlLowered(word2), total + OUTER_BYTES, source, target);
-        batch[b | IP] = ether;
-        batch[b | SHAPE] = shape + OUTER_BYTES;
+        writeEthernet(i32, ip, (i32[ip - 4] as number) & 0xffff, h);
       } else {
-        break;
+        if (stamp === 0 || total > mtu - OUTER_BYTES || (shape & OFFLOAD_PARTIAL) !== 0) break;
+        const inner2 = ttlLowered(word2);
+        i32[ip + 2] = inner2;
+        const outer = ip - OUTER_WORDS;
+        writeOuter(i32, outer, i32[ip] as number, i32[ip + 1] as number, inner2 & 0xff, total + OUTER_BYTES, hops[h | SOURCE4] as number, words[own | NEW_ADDRESS] as number, words[own | DELTAS] as number);
+        // NB: the half word before the new Ethernet header is free, and to read it would be to wait for a cache line that nobody has asked for.
+        writeEthernet(i32, outer, 0, h);
+        batch[b | IP] = outer;
+        batch[b | SHAPE] = shape + OUTER_BYTES;
       }
-      // Ethernet: it begins with the upper half of a word.
-      i32[ether - 4] = ((i32[ether - 4] as number) & 0xffff) | (hops[h | DST_HIGH] as number) << 16;
-      i32[ether - 3] = hops[h | DST_LOW] as number;
-      i32[ether - 2] = hops[h | SRC_HIGH] as number;
-      i32[ether - 1] = (hops[h | SRC_LOW] as number) | RAW_IPV4;
       batch[b | HOP] = h;
 
+      const base = own & CONN_BASE;
       if (shared) {
         // NB: both entries of a connection may be at work in two threads: no line is written that need not be, and no count is lost. Of two
         // times of the same packet's moment either will do.
@@ -301,7 +280,8 @@ export function fastPath(context: FastContext): FastPath {
         words[own | PACKETS] = (words[own | PACKETS] as number) + 1 | 0;
         words[own | BYTES] = (words[own | BYTES] as number) + total | 0;
       }
-      const counter = s | SLOT_IN | answer >> ANSWER_TO_OUT;
+      const slot = words[own | DESTINATION] as number;
+      const counter = slot << SLOT_SHIFT | SLOT_IN | answer >> ANSWER_TO_OUT;
       const packets = (tallies[counter] as number) + 1 | 0;
       tallies[counter] = packets;
       tallies[counter | 1] = (tallies[counter | 1] as number) + total | 0;
@@ -311,20 +291,26 @@ export function fastPath(context: FastContext): FastPath {
     return k;
   }
 
+  /** The Ethernet header before the IP header in word `ip`. It begins with the upper half of a word, whose lower half is given. */
+  function writeEthernet(i32: Int32Array, ip: number, before: number, h: number): void {
+    i32[ip - 4] = before | (hops[h | DST_HIGH] as number) << 16;
+    i32[ip - 3] = hops[h | DST_LOW] as number;
+    i32[ip - 2] = hops[h | SRC_HIGH] as number;
+    i32[ip - 1] = (hops[h | SRC_LOW] as number) | RAW_IPV4;
+  }
+
   function lookup(source: number, target: number, ports: number, key: number): number {
     return index.lookup(hashWords(seed, source, target, ports, key), source, target, ports, key);
   }
 
-  /** The header of a tunnel, of that of the packet inside; identification 0 where DF is copied. */
-  function writeOuter(i32: Int32Array, at: number, inner0: number, inner1: number, inner2: number, total: number, source: number, target: number): void {
-    const tos = (inner0 >>> 8) & 0xff;
-    const word0 = VERSION_4_LENGTH_20 | (encapsulatedEcn(tos) << 8) | ((total & 0xff00) << 8) | (total << 24);
+  /** The header of a tunnel, of that of the packet inside; identification 0 where DF is copied. `sum`: DELTAS of the entry. */
+  function writeOuter(i32: Int32Array, at: number, inner0: number, inner1: number, ttl: number, total: number, source: number, target: number, sum: number): void {
+    const tos = encapsulatedEcn((inner0 >>> 8) & 0xff) << 8;
+    const length = ((total & 0xff) << 8) | (total >>> 8);
     const word1 = global[PMTU_DISC] !== 0 && (inner1 & DF_BIT) !== 0 ? DF_BIT : nextIdentification(global, shared);
-    const ttlAndProtocol = (inner2 & 0xff) | (IPPROTO_IPIP << 8);
-    const sum = fold(halves(word0) + halves(word1) + ttlAndProtocol + halves(source) + halves(target));
-    i32[at] = word0;
+    i32[at] = VERSION_4_LENGTH_20 | tos | length << 16;
     i32[at + 1] = word1;
-    i32[at + 2] = ttlAndProtocol | (~sum << 16);
+    i32[at + 2] = ttl | OUTER_PROTOCOL | ~fold(sum + tos + length + halves(word1) + ttl) << 16;
     i32[at + 3] = source;
     i32[at + 4] = target;
   }

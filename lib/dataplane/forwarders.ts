@@ -3,11 +3,11 @@
  * connections, moves states, runs timers, answers. The forwarders run the fast path over the owner's tables, and hand every frame it refuses to
  * the owner through a ring each. So the picks of a scheduler and the counts it goes by are those of a single worker.
  *
- *     owner:       devices ──> walk + fast path ──> devices              writes tables, state, slots
+ *     owner:       devices ──> walk + fast path ──> devices              writes tables, state
  *                       ^ handed over (one ring per forwarder and interface)
  *     forwarder:   devices ──> fast path ──> devices                     writes counters, when it saw a connection, totals of its own
  *
- * Memory they have in common: connections, index, next hops, destination slots, state (plane-share.ts); what is taken out of the tables is used again
+ * Memory they have in common: connections, index, next hops, state (plane-share.ts); what is taken out of the tables is used again
  * when no forwarder can be looking at it (quiescence.ts).
  */
 import type { WorkerStats } from '../model/stats.ts';
@@ -97,11 +97,11 @@ export class Forwarders implements ConnectionSharing {
   shares(): PlaneShare[] {
     const { addressOf } = this.#options;
     const area = (view: ArrayBufferView): MemoryArea => ({ address: addressOf(view), bytes: view.byteLength });
-    const { connections, network, services } = this.#core as CoreContext;
+    const { connections, network } = this.#core as CoreContext;
     return this.#forwarders.map(({ totals, figures, rings }, number) => ({
       number, seed: connections.seed, startMs: connections.startMs,
       words: area(connections.words), state: area(network.state), tables: area(this.#tables), hops: area(network.hops.words), resolvedMs: area(network.hops.resolvedMs),
-      slots: area(services.slots), macs: area(network.macs), lines: area(this.#lines), links: area(this.#links), totals: area(totals), figures: area(figures),
+      macs: area(network.macs), lines: area(this.#lines), links: area(this.#links), totals: area(totals), figures: area(figures),
       rings: rings.map(({ source, memory }) => ({ ...source, memory: area(memory.u8) })),
     }));
   }

@@ -8,7 +8,7 @@ import { formatAddress } from '../wire/address.ts';
 import { DROP } from '../model/drop-reason.ts';
 import type { Neighbour, NetworkInterface, NetworkState } from '../model/network-state.ts';
 import { int32Array, type Allocate } from '../structures/memory.ts';
-import { FAST_STATE_WORDS, FORWARDING4, GENERATION, IDENTIFICATION, nextIdentification } from './fast-state.ts';
+import { FAST_STATE_WORDS, FORWARDING4, GENERATION, IDENTIFICATION, nextEpoch, nextIdentification, resetEpoch } from './fast-state.ts';
 import { fragmentIpv4, fragmentIpv6 } from './fragment-output.ts';
 import { FragmentSizes } from './fragment-sizes.ts';
 import { HeldFrames, HELD_MS, parseMac, type HeldFrame } from './neighbours.ts';
@@ -75,6 +75,7 @@ export class Network {
     this.state = int32Array(FAST_STATE_WORDS, allocate);
     this.hops = new NextHops(allocate);
     this.state[GENERATION] = 1;
+    resetEpoch(this.state);
     this.#drops = drops;
     this.scratch = scratch;
     this.state[IDENTIFICATION] = Math.floor(random() * 0x10000);
@@ -179,7 +180,7 @@ export class Network {
     if (entry === null || entry.result !== 0) return mtu;
     const base = Math.min(entry.mtu === 0 ? 65535 : entry.mtu, this.#known.interfaces[entry.interfaceIdx]?.mtu ?? 65535);
     const cached = this.#pathMtus.learn(family, w0, w1, w2, w3, mtu, base, this.nowMs);
-    this.state[GENERATION]!++;
+    this.#forgetRoutes();
     return cached;
   }
 
@@ -233,13 +234,18 @@ export class Network {
     }
     // NB: runs between bursts; while nothing waits it allocates nothing.
     if (!this.#held.empty) for (const frame of this.#held.expire(nowMs)) this.#giveUp(frame);
-    if (this.#pathMtus.expire(nowMs)) this.state[GENERATION]!++;
+    if (this.#pathMtus.expire(nowMs)) this.#forgetRoutes();
     if (!this.#held.empty) for (const hop of this.#held.hops()) this.#resolve(hop, sink);
   }
 
   /** When releaseHeld wants to be called again, ms from now. */
   nextWakeMs(): number {
     return this.#released.length > 0 ? 0 : this.#held.empty ? Infinity : HELD_MS / 4;
+  }
+
+  #forgetRoutes(): void {
+    this.state[GENERATION]!++;
+    nextEpoch(this.state);
   }
 
   #publishMacs({ interfaces }: NetworkState): void {
@@ -356,7 +362,7 @@ export class Network {
     const waiting = this.#held.hops().map((hop) => ({ hop: this.hops.at(hop) as NextHop, frames: this.#held.take(hop) }));
     this.hops.restart(state?.interfaces ?? null, state?.neighbours ?? null);
     this.#released.length = 0;
-    this.state[GENERATION]!++;
+    this.#forgetRoutes();
     for (const { hop, frames } of waiting) {
       const index = this.hops.indexOf(hop, this.nowMs);
       this.#held.put(index, frames);

@@ -17,7 +17,7 @@ export const INTERFACE = 0, MTU = 1, STATE = 2, DST_HIGH = 3, DST_LOW = 4, SRC_H
 export const READY = 1, UNRESOLVED = 0, DOWN = 2;
 
 /** Next hops kept before the table starts again. */
-export const MOST_HOPS = 65536;
+export const MOST_HOPS = 65536, HOP_MASK = MOST_HOPS - 1;
 /** A next hop in use is resolved again this often, so that the kernel's entry does not age away. */
 export const REFRESH_EVERY_MS = 30_000;
 /** Never resolved. */

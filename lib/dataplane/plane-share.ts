@@ -69,6 +69,6 @@ export function contextOf(share: PlaneShare, tally: Tally, memoryAt: MemoryAt): 
   const state = int32(share.state);
   return {
     words, state, index: new SharedIndex(words, state, float64(share.tables), memoryAt), seed: share.seed, startMs: share.startMs,
-    hops: int32(share.hops), resolvedMs: float64(share.resolvedMs), clock: new Float64Array(1), services: { slots: int32(share.slots) }, tally, shared: true,
+    hops: int32(share.hops), resolvedMs: float64(share.resolvedMs), clock: new Float64Array(1), tally, shared: true,
   };
 }

@@ -40,6 +40,8 @@ export class Services {
   onRecount: ((slot: number) => void) | null = null;
   /** Gives back the counters of a service that is gone; forwarders may have something to add to them yet. */
   releaseCounters: (block: number) => void;
+  /** A destination was taken out, or tunnels otherwise now: stamps say what is no longer so. Cleared by publish(). */
+  unstamped = false;
   /** There are more than `slots` had room for in the beginning. */
   outgrown = false;
   readonly realServers = new RealServers();
@@ -232,10 +234,12 @@ export class Services {
 
   #writeSlot(destination: DestinationEntry): void {
     const at = destination.slot * SLOT_WORDS;
+    const tunnel = destination.tunnel.type === 'ipip' && destination.family === 4 ? destination.raw[0] as number : 0;
+    if (this.slots[at + SLOT_AVAILABLE] !== 0 && (!destination.available || this.slots[at + SLOT_TUNNEL] !== tunnel)) this.unstamped = true;
     this.slots[at + SLOT_AVAILABLE] = destination.available ? 1 : 0;
     this.slots[at + SLOT_COUNTERS] = destination.counters * COUNTERS;
     this.slots[at + SLOT_SERVICE_COUNTERS] = destination.service.counters * COUNTERS;
-    this.slots[at + SLOT_TUNNEL] = destination.tunnel.type === 'ipip' && destination.family === 4 ? destination.raw[0] as number : 0;
+    this.slots[at + SLOT_TUNNEL] = tunnel;
   }
 
   #exact(family: 4 | 6, protocol: number, w0: number, w1: number, w2: number, w3: number, rawPort: number): ServiceEntry | null {

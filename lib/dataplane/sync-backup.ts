@@ -46,7 +46,7 @@ function applyRecord(core: CoreContext, record: SyncRecord): void {
   const base = conn * at.CONN_WORDS;
   const { words } = connections;
   words[base + at.PACKETS] = core.sysctl.sync_threshold;
-  words[base + at.STATE] = (words[base + at.STATE]! & ~at.STATE_MASK) | record.state;
+  connections.setState(conn, (words[base + at.STATE]! & ~at.STATE_MASK) | record.state);
   core.sync.master?.remember(conn);
   const timeoutMs = record.timeoutSec > 0 ? record.timeoutSec * 1000 : stateTimeoutMs(core, record, template);
   connections.setTimeout(conn, timeoutMs >>> 0, core.nowMs);
@@ -111,7 +111,7 @@ function setActive(core: CoreContext, conn: number, active: boolean): void {
   const base = conn * at.CONN_WORDS;
   const flags = words[base + at.STATE] as number;
   if (((flags & at.CONN_INACTIVE) === 0) === active) return;
-  words[base + at.STATE] = flags ^ at.CONN_INACTIVE;
+  core.connections.setState(conn, flags ^ at.CONN_INACTIVE);
   core.services.destinations[words[base + at.DESTINATION] as number]?.moved(active);
   core.observer?.activity(conn, active);
 }

@@ -36,7 +36,6 @@ export interface PlaneShare {
   readonly tables: MemoryArea;
   readonly hops: MemoryArea;
   readonly resolvedMs: MemoryArea;
-  readonly slots: MemoryArea;
   readonly macs: MemoryArea;
   readonly lines: MemoryArea;
   readonly links: MemoryArea;

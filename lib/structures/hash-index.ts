@@ -60,10 +60,6 @@ export class HashIndex extends HashLookup {
     return this.#count;
   }
 
-  get capacity(): number {
-    return this.mask + 1;
-  }
-
   /** Slots still to be carried over from the smaller table. */
   get pendingSlots(): number {
     return this.old === null ? 0 : this.oldMask + 1 - this.#oldAt;

@@ -22,6 +22,11 @@ export class HashLookup {
     this.mask = (slots.length >> 1) - 1;
   }
 
+  /** Slots. */
+  get capacity(): number {
+    return this.mask + 1;
+  }
+
   /** The record whose first four words are these, or -1. */
   lookup(hash: number, w0: number, w1: number, w2: number, w3: number): number {
     const slots = this.slots;

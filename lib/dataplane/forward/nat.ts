@@ -23,8 +23,7 @@ export function rewrite(connections: Connections, entry: number, p: Packet): voi
   const deltas = words[base + at.DELTAS] as number;
   const addressDelta = deltas & 0xffff;
   if (p.family === 4) {
-    memory.i32[(p.l3Off + IPV4_SOURCE) >> 2] = words[base + at.NEW_SOURCE] as number;
-    memory.i32[(p.l3Off + IPV4_DESTINATION) >> 2] = words[base + at.NEW_TARGET] as number;
+    memory.i32[(p.l3Off + ((entry & 1) === 0 ? IPV4_DESTINATION : IPV4_SOURCE)) >> 2] = words[base + at.NEW_ADDRESS] as number;
     updateHeaderChecksum(memory, p.l3Off, addressDelta);
   } else {
     rewriteIpv6(connections, entry, p);
