@@ -4,17 +4,15 @@
  * walk in burst.ts; whatever is taken here ends exactly as it would there. The bargain: the checks of parse, lookup, state and forward
  * once more, for an eighth of their time.
  *
- * A batch of frames goes through in stages, each a small loop over typed arrays:
+ * A batch of frames is looked ahead over in short loops that write nothing, and whose loads do not depend on each other, so that waits for memory overlap:
  *
- *     shape     is it plain? what is its flow's hash?                      frames
- *     find      the index slot of each hash, then the entry behind it      index, entries: loads that do not depend on each other overlap
- *     rewrite   may this entry go on without the walk? then count, change  entries, next hops, frames
- *               what its forwarding method changes, Ethernet header
- *     transmit  to the sink, in order
+ *     touch     a word of each frame
+ *     hash      its flow's hash, whatever kind of frame it is
+ *     find      the index slot of each hash, then the entry behind it
  *
- * The first two look at the whole batch ahead and write nothing. The others stop at the first frame that is refused: when the walk has dealt with that
- * one, they go on behind it, so order is kept and what the walk changed is seen. Destinations, services and the director are counted once a burst
- * (account.ts).
+ * Then frame by frame: is it plain? Is the entry its flow's, with a stamp that holds (fast-stamp.ts)? Then count, change what the forwarding method changes, write the
+ * Ethernet header, transmit. This stops at the first frame that is refused: when the walk has dealt with that one, it goes on behind it, so order is kept and
+ * what the walk changed is seen. Destinations, services and the director are counted once a burst (account.ts).
  */
 import * as checksums from '../wire/checksum.ts';
 import * as ethernet from '../wire/ethernet.ts';
@@ -51,6 +49,8 @@ const { SLOT_IN, SLOT_SHIFT } = serviceSlots;
 const IPPROTO_TCP = IPPROTO.tcp, IPPROTO_UDP = IPPROTO.udp;
 const TCP_FLAGS = tcp.SYN | tcp.FIN | tcp.RST | tcp.ACK, TCP_ACK = tcp.ACK;
 
+/** A TCP super-frame: its checksum is left to whoever cuts it. */
+const SUPER_BITS = OFFLOAD_PARTIAL | OFFLOAD_GSO_TCP4, SUPER_VARIES = OFFLOAD_GSO_SIZE | OFFLOAD_ECN;
 /** Ethernet header, option-less IPv4 header, and the least behind it. */
 const LEAST_BYTES = 14 + 20 + 8;
 /** Source address in a frame. */
@@ -62,7 +62,6 @@ const RAW_IPV4 = 0x00080000;
 const LOOPBACK = 127;
 /** What a tunnel adds. */
 const OUTER_WORDS = OUTER_BYTES >> 2;
-const KEY_UDP = IPPROTO_UDP | KEY_USED;
 /** Of an entry's first word: the first word of its connection, and whether it is the answers' entry. */
 const CONN_BASE = ~(CONN_WORDS - 1);
 const ANSWER = ENTRY_WORDS;
@@ -70,19 +69,6 @@ const ANSWER = ENTRY_WORDS;
 const ANSWER_TO_OUT = 3;
 /** Frame memories are smaller than 4 GiB. Tells V8 that a few words more cannot overflow. */
 const WORD_MASK = 0x3fffffff;
-/**
- * What the stages know of each frame of a batch, four words a frame, all of it in the first-level cache:
- *
- *     IP     word of the frame memory where the IP header begins; a tunnel moves it to the outer header
- *     SHAPE  IP length | OFFLOAD_PARTIAL | KEY of the entry << KEY_SHIFT, or NOT_PLAIN
- *     HOP    first word of the next hop
- *     OFFLOAD   as the frame came
- */
-const FRAME_WORDS = 4, FRAME_SHIFT = 2;
-const IP = 0, SHAPE = 1, HOP = 2, OFFLOAD = 3;
-/** A TCP super-frame: its checksum is left to whoever cuts it. */
-const SUPER_BITS = OFFLOAD_PARTIAL | OFFLOAD_GSO_TCP4, SUPER_VARIES = OFFLOAD_GSO_SIZE | OFFLOAD_ECN;
-const NOT_PLAIN = 0, TOTAL_MASK = 0xffff, KEY_SHIFT = 17;
 /** Frames looked ahead over: enough loads to overlap, few enough that the first frame's bytes are still near when it is rewritten. */
 export const BATCH = 64;
 
@@ -90,7 +76,10 @@ export const BATCH = 64;
 const SMALL_INDEX = 1 << 13;
 
 /** Words of what does not change within a burst. */
-const SEEN = 0, MAC_HIGH = 1, MAC_LOW = 2, INDEX_VERSION = 3, TOUCHED = 4;
+const SEEN = 0, MAC_HIGH = 1, MAC_LOW = 2;
+/** Of what does not within a batch. */
+const FROM = 3, INDEX_VERSION = 4;
+const TOUCHED = 5;
 
 export interface FastPath {
   /** Top of a burst from an interface with this MAC (raw, first two bytes and the other four). False: this burst has to take the walk. */
@@ -109,7 +98,6 @@ export interface FastPath {
  */
 export function fastPath(context: FastContext): FastPath {
   const { words, index, seed, startMs, hops, resolvedMs, state: global, clock, tally, shared } = context;
-  const batch = new Int32Array(BATCH * FRAME_WORDS);
   /** Of each frame its flow's hash, then the entry that the index leads to, or -1. */
   const found = new Int32Array(BATCH);
   const { listed } = tally;
@@ -127,23 +115,14 @@ export function fastPath(context: FastContext): FastPath {
   }
 
   function stage(frames: FrameBurst, from: number, count: number): void {
-    touchFrames(frames, from | 0, count | 0);
-    shape(frames, from | 0, count | 0);
     const large = index.capacity > SMALL_INDEX;
+    fixed[FROM] = from;
+    touchFrames(frames, from | 0, count | 0);
+    hashFlows(frames, from | 0, count | 0);
     if (large) index.touch(found, count);
     index.find(found, count);
     fixed[INDEX_VERSION] = index.version;
     if (large) touchEntries(count | 0);
-  }
-
-  function forward(frames: FrameBurst, begin: number, count: number, sink: FrameSink): number {
-    const { memory } = frames;
-    const end = rewrite(memory.i32, tally.words, begin | 0, count | 0);
-    for (let b = begin << FRAME_SHIFT; b < end << FRAME_SHIFT; b += FRAME_WORDS) {
-      const shape = batch[b | SHAPE] as number;
-      sink.transmit(hops[(batch[b | HOP] as number) | INTERFACE] as number, memory, 4 * (batch[b | IP] as number) - 14, (shape & TOTAL_MASK) + 14, batch[b | OFFLOAD] as number);
-    }
-    return end;
   }
 
   /** Read every frame's addresses: a loop so short that the processor fetches many frames at once. */
@@ -155,41 +134,15 @@ export function fastPath(context: FastContext): FastPath {
     fixed[TOUCHED] = sum;
   }
 
-  function shape(frames: FrameBurst, from: number, count: number): void {
-    const { off, len, offload } = frames;
+  /** NB: what is no plain frame gets a hash, too, of whatever stands there: forward() will not look at it. */
+  function hashFlows(frames: FrameBurst, from: number, count: number): void {
+    const { off, len } = frames;
     const { i32 } = frames.memory;
-    const macHigh = fixed[MAC_HIGH] as number;
-    const macLow = fixed[MAC_LOW] as number;
     for (let k = 0; k < count; k++) {
       const i = (from + k) & BURST_MASK;
-      const ip = ((off[i] as number) + 14) >> 2;
-      const length = len[i] as number;
-      const b = k << FRAME_SHIFT;
-      batch[b | IP] = ip;
-      batch[b | SHAPE] = NOT_PLAIN;
-      // Ethernet: for this interface, IPv4, no tags.
-      if (length < LEAST_BYTES || (i32[ip - 4] as number) >>> 16 !== macHigh || i32[ip - 3] !== macLow || (i32[ip - 1] as number) >>> 16 !== ETHERTYPE_IPV4) continue;
-      // IPv4: no options, whole, not a fragment, TTL to spare, checksum right.
-      const word0 = i32[ip] as number;
-      const word1 = i32[ip + 1] as number;
-      const word2 = i32[ip + 2] as number;
-      const source = i32[ip + 3] as number;
-      const target = i32[ip + 4] as number;
-      const total = ((word0 >>> 8) & 0xff00) | (word0 >>> 24);
-      if ((word0 & 0xff) !== VERSION_4_LENGTH_20 || total > length - 14 || (word1 & FRAGMENT_BITS) !== 0 || (word2 & 0xff) <= 1) continue;
-      const sum = (word0 & 0xffff) + (word0 >>> 16) + (word1 & 0xffff) + (word1 >>> 16) + (word2 & 0xffff) + (word2 >>> 16)
-        + (source & 0xffff) + (source >>> 16) + (target & 0xffff) + (target >>> 16);
-      const state = offload[i] as number;
-      if ((sum & 0xffff) + (sum >>> 16) !== 0xffff || ((state & ~OFFLOAD_PARTIAL) !== 0 && (state & ~SUPER_VARIES) !== SUPER_BITS) || (source & 0xff) === LOOPBACK) continue;
-      // Transport: TCP that carries on, or UDP with a checksum.
-      const protocol = (word2 >>> 8) & 0xff;
-      if (protocol === IPPROTO_TCP) {
-        if (total < LEAST_TCP || (((i32[ip + 8] as number) >>> 8) & TCP_FLAGS) !== TCP_ACK) continue;
-      } else if (protocol !== IPPROTO_UDP || total < LEAST_UDP || (state & OFFLOAD_GSO_SIZE) !== 0 || (i32[ip + 6] as number) >>> 16 === 0) continue;
-      const key = protocol | KEY_USED;
-      batch[b | SHAPE] = total | (state & OFFLOAD_PARTIAL) | key << KEY_SHIFT;
-      batch[b | OFFLOAD] = state;
-      found[k] = hashWords(seed, source, target, i32[ip + 5] as number, key);
+      if ((len[i] as number) < LEAST_BYTES) continue;
+      const e = (off[i] as number) >> 2;
+      found[k] = hashWords(seed, i32[e + 7] as number, i32[e + 8] as number, i32[e + 9] as number, (((i32[e + 6] as number) >>> 8) & 0xff) | KEY_USED);
     }
   }
 
@@ -203,71 +156,100 @@ export function fastPath(context: FastContext): FastPath {
     fixed[TOUCHED] = sum;
   }
 
-  // NB: entries, frames of the batch, next hops and slots begin at multiples of their size, so a word of theirs is found by `|`: that cannot overflow,
-  // which V8 checks at every `+`.
-  function rewrite(i32: Int32Array, tallies: Int32Array, begin: number, count: number): number {
+  // NB: entries, next hops and slots begin at multiples of their size, so a word of theirs is found by `|`: that cannot overflow, which V8 checks at
+  // every `+`. A frame's words count from the one in whose upper half it begins: Ethernet is 0 to 3, IPv4 4 to 8, TCP or UDP from 9 on.
+  function forward(frames: FrameBurst, begin: number, count: number, sink: FrameSink): number {
+    const { memory, off, len, offload } = frames;
+    const { i32 } = memory;
+    const tallies = tally.words;
     const staleMs = stale[0] as number;
     const epoch = global[EPOCH] as number;
-    const seen = fixed[SEEN] as number;
+    const from = fixed[FROM] as number;
     const current = index.version === fixed[INDEX_VERSION];
     let listedCount = tally.listedCount | 0;
-    let k = begin;
+    let k = begin | 0;
     for (; k < count; k++) {
-      const b = k << FRAME_SHIFT;
-      const shape = batch[b | SHAPE] as number;
-      if (shape === NOT_PLAIN) break;
-      const key = shape >> KEY_SHIFT;
-      const ip = (batch[b | IP] as number) & WORD_MASK;
+      const i = (from + k) & BURST_MASK;
+      const length = len[i] as number;
+      const e = ((off[i] as number) >> 2) & WORD_MASK;
+      // Ethernet: for this interface, IPv4, no tags.
+      if (length < LEAST_BYTES || (i32[e] as number) >>> 16 !== fixed[MAC_HIGH] || i32[e + 1] !== fixed[MAC_LOW] || (i32[e + 3] as number) >>> 16 !== ETHERTYPE_IPV4) break;
+      // IPv4: no options, whole, not a fragment, TTL to spare, checksum right.
+      const word0 = i32[e + 4] as number;
+      const word1 = i32[e + 5] as number;
+      const word2 = i32[e + 6] as number;
+      const source = i32[e + 7] as number;
+      const target = i32[e + 8] as number;
+      const total = ((word0 >>> 8) & 0xff00) | (word0 >>> 24);
+      if ((word0 & 0xff) !== VERSION_4_LENGTH_20 || total > length - 14 || (word1 & FRAGMENT_BITS) !== 0 || (word2 & 0xff) <= 1) break;
+      const sum = (word0 & 0xffff) + (word0 >>> 16) + (word1 & 0xffff) + (word1 >>> 16) + (word2 & 0xffff) + (word2 >>> 16)
+        + (source & 0xffff) + (source >>> 16) + (target & 0xffff) + (target >>> 16);
+      if ((sum & 0xffff) + (sum >>> 16) !== 0xffff || (source & 0xff) === LOOPBACK) break;
+      // Transport: TCP that carries on, or UDP with a checksum.
+      const protocol = (word2 >>> 8) & 0xff;
+      const offloaded = offload[i] as number;
+      if (protocol === IPPROTO_UDP) {
+        if (total < LEAST_UDP || (offloaded & ~OFFLOAD_PARTIAL) !== 0 || (i32[e + 10] as number) >>> 16 === 0) break;
+      } else if (protocol !== IPPROTO_TCP || total < LEAST_TCP || (((i32[e + 12] as number) >>> 8) & TCP_FLAGS) !== TCP_ACK) {
+        break;
+      } else if ((offloaded & ~OFFLOAD_PARTIAL) !== 0 && (offloaded & ~SUPER_VARIES) !== SUPER_BITS) {
+        break;
+      }
+      const ports = i32[e + 9] as number;
+      const key = protocol | KEY_USED;
       let own = (found[k] as number) << ENTRY_SHIFT;
       // Slow path: the index has changed since, or led to another flow of the same hash.
-      if (!current || own < 0 || words[own | SOURCE] !== i32[ip + 3] || words[own | TARGET] !== i32[ip + 4] || words[own | PORTS] !== i32[ip + 5] || words[own | ENTRY_KEY] !== key) {
-        own = lookup(i32[ip + 3] as number, i32[ip + 4] as number, i32[ip + 5] as number, key) << ENTRY_SHIFT;
+      if (!current || own < 0 || words[own | SOURCE] !== source || words[own | TARGET] !== target || words[own | PORTS] !== ports || words[own | ENTRY_KEY] !== key) {
+        own = index.lookup(hashWords(seed, source, target, ports, key), source, target, ports, key) << ENTRY_SHIFT;
         if (own < 0) break;
       }
+      // A stamp that holds, and a next hop that is known and need not be asked for again.
       const stamp = (words[own | STAMP] as number) ^ epoch;
       const hop = (words[own | ENTRY_HOP] as number) & HOP_MASK;
       const h = hop << HOP_SHIFT;
-      // A next hop that is known and need not be asked for again.
       if ((stamp & ~STAMP_KINDS) !== 0 || hops[h | HOP_STATE] !== READY || (resolvedMs[hop] as number) < staleMs) break;
-      const total = shape & TOTAL_MASK;
       const mtu = hops[h | MTU] as number;
       if (total > mtu) {
-        const size = (batch[b | OFFLOAD] as number) & OFFLOAD_GSO_SIZE;
-        if (size === 0 || segmentLength(i32[ip + 8] as number, size) > mtu) break;
+        const size = offloaded & OFFLOAD_GSO_SIZE;
+        if (size === 0 || segmentLength(i32[e + 12] as number, size) > mtu) break;
       }
-      const word2 = i32[ip + 2] as number;
       const answer = own & ANSWER;
+      /** The frame as it goes out: its first word, and how much longer it is. */
+      let out = e;
+      let longer = 0;
       if (stamp === STAMP_NAT) {
         const deltas = words[own | DELTAS] as number;
-        i32[ip + 2] = ((word2 & 0xffff) - 1) | (updated(word2 >>> 16, TTL_DELTA + (deltas & 0xffff)) << 16);
-        i32[ip + (answer === 0 ? 4 : 3)] = words[own | NEW_ADDRESS] as number;
-        i32[ip + 5] = words[own | NEW_PORTS] as number;
-        const partial = (shape & OFFLOAD_PARTIAL) !== 0;
-        if (key === KEY_UDP) {
-          const word = i32[ip + 6] as number;
+        const partial = (offloaded & OFFLOAD_PARTIAL) !== 0;
+        i32[e + 6] = ((word2 & 0xffff) - 1) | (updated(word2 >>> 16, TTL_DELTA + (deltas & 0xffff)) << 16);
+        i32[e + (answer === 0 ? 8 : 7)] = words[own | NEW_ADDRESS] as number;
+        i32[e + 9] = words[own | NEW_PORTS] as number;
+        if (protocol === IPPROTO_UDP) {
+          const word = i32[e + 10] as number;
           const checksum = partial ? updatedPartial(word >>> 16, deltas & 0xffff) : updated(word >>> 16, deltas >>> 16);
-          i32[ip + 6] = (word & 0xffff) | ((checksum === 0 && !partial ? UDP_CHECKSUM_ZERO : checksum) << 16);
+          i32[e + 10] = (word & 0xffff) | ((checksum === 0 && !partial ? UDP_CHECKSUM_ZERO : checksum) << 16);
         } else {
-          const word = i32[ip + 9] as number;
-          i32[ip + 9] = (word & ~0xffff) | (partial ? updatedPartial(word & 0xffff, deltas & 0xffff) : updated(word & 0xffff, deltas >>> 16));
+          const word = i32[e + 13] as number;
+          i32[e + 13] = (word & ~0xffff) | (partial ? updatedPartial(word & 0xffff, deltas & 0xffff) : updated(word & 0xffff, deltas >>> 16));
         }
-        writeEthernet(i32, ip, (i32[ip - 4] as number) & 0xffff, h);
+        i32[e] = ((i32[e] as number) & 0xffff) | (hops[h | DST_HIGH] as number) << 16;
       } else if (stamp === STAMP_DIRECT) {
-        i32[ip + 2] = ttlLowered(word2);
-        writeEthernet(i32, ip, (i32[ip - 4] as number) & 0xffff, h);
+        i32[e + 6] = ttlLowered(word2);
+        i32[e] = ((i32[e] as number) & 0xffff) | (hops[h | DST_HIGH] as number) << 16;
       } else {
-        if (stamp === 0 || total > mtu - OUTER_BYTES || (shape & OFFLOAD_PARTIAL) !== 0) break;
+        if (stamp === 0 || total > mtu - OUTER_BYTES || (offloaded & OFFLOAD_PARTIAL) !== 0) break;
         const inner2 = ttlLowered(word2);
-        i32[ip + 2] = inner2;
-        const outer = ip - OUTER_WORDS;
-        writeOuter(i32, outer, i32[ip] as number, i32[ip + 1] as number, inner2 & 0xff, total + OUTER_BYTES, hops[h | SOURCE4] as number, words[own | NEW_ADDRESS] as number, words[own | DELTAS] as number);
+        i32[e + 6] = inner2;
+        out = (e - OUTER_WORDS) & WORD_MASK;
+        longer = OUTER_BYTES;
+        writeOuter(i32, out, word0, word1, inner2 & 0xff, total + OUTER_BYTES, hops[h | SOURCE4] as number, words[own | NEW_ADDRESS] as number, words[own | DELTAS] as number);
         // NB: the half word before the new Ethernet header is free, and to read it would be to wait for a cache line that nobody has asked for.
-        writeEthernet(i32, outer, 0, h);
-        batch[b | IP] = outer;
-        batch[b | SHAPE] = shape + OUTER_BYTES;
+        i32[out] = (hops[h | DST_HIGH] as number) << 16;
       }
-      batch[b | HOP] = h;
+      i32[out + 1] = hops[h | DST_LOW] as number;
+      i32[out + 2] = hops[h | SRC_HIGH] as number;
+      i32[out + 3] = (hops[h | SRC_LOW] as number) | RAW_IPV4;
 
+      const seen = fixed[SEEN] as number;
       const base = own & CONN_BASE;
       if (shared) {
         // NB: both entries of a connection may be at work in two threads: no line is written that need not be, and no count is lost. Of two
@@ -286,33 +268,22 @@ export function fastPath(context: FastContext): FastPath {
       tallies[counter] = packets;
       tallies[counter | 1] = (tallies[counter | 1] as number) + total | 0;
       if (packets === 1) listed[listedCount++] = slot;
+      sink.transmit(hops[h | INTERFACE] as number, memory, out << 2 | 2, total + longer + 14, offloaded);
     }
     tally.listedCount = listedCount;
     return k;
   }
 
-  /** The Ethernet header before the IP header in word `ip`. It begins with the upper half of a word, whose lower half is given. */
-  function writeEthernet(i32: Int32Array, ip: number, before: number, h: number): void {
-    i32[ip - 4] = before | (hops[h | DST_HIGH] as number) << 16;
-    i32[ip - 3] = hops[h | DST_LOW] as number;
-    i32[ip - 2] = hops[h | SRC_HIGH] as number;
-    i32[ip - 1] = (hops[h | SRC_LOW] as number) | RAW_IPV4;
-  }
-
-  function lookup(source: number, target: number, ports: number, key: number): number {
-    return index.lookup(hashWords(seed, source, target, ports, key), source, target, ports, key);
-  }
-
-  /** The header of a tunnel, of that of the packet inside; identification 0 where DF is copied. `sum`: DELTAS of the entry. */
-  function writeOuter(i32: Int32Array, at: number, inner0: number, inner1: number, ttl: number, total: number, source: number, target: number, sum: number): void {
+  /** The outer header of the frame at `e`, of that of the packet inside; identification 0 where DF is copied. `sum`: DELTAS of the entry. */
+  function writeOuter(i32: Int32Array, e: number, inner0: number, inner1: number, ttl: number, total: number, source: number, target: number, sum: number): void {
     const tos = encapsulatedEcn((inner0 >>> 8) & 0xff) << 8;
     const length = ((total & 0xff) << 8) | (total >>> 8);
     const word1 = global[PMTU_DISC] !== 0 && (inner1 & DF_BIT) !== 0 ? DF_BIT : nextIdentification(global, shared);
-    i32[at] = VERSION_4_LENGTH_20 | tos | length << 16;
-    i32[at + 1] = word1;
-    i32[at + 2] = ttl | OUTER_PROTOCOL | ~fold(sum + tos + length + halves(word1) + ttl) << 16;
-    i32[at + 3] = source;
-    i32[at + 4] = target;
+    i32[e + 4] = VERSION_4_LENGTH_20 | tos | length << 16;
+    i32[e + 5] = word1;
+    i32[e + 6] = ttl | OUTER_PROTOCOL | ~fold(sum + tos + length + halves(word1) + ttl) << 16;
+    i32[e + 7] = source;
+    i32[e + 8] = target;
   }
 
   return { begin, stage, forward, finish: () => tally.settle() };

@@ -75,7 +75,7 @@ t.test('frame by frame, with two forwarders and without: the same frames leave, 
     const sorted = (director: TestDirector): string[] => director.connections().map((record) => JSON.stringify(record)).sort();
     t.same(sorted(helped), sorted(alone));
     const [owner, ...forwarders] = helped.dataplane.stats().workers;
-    t.ok(forwarders.every(({ fast, handedOver, lost }) => fast > 80 && handedOver > 200 && lost === 0), JSON.stringify(forwarders));
+    t.ok(forwarders.every(({ fast, handedOver, lost }) => fast > 50 && handedOver > 200 && lost === 0), JSON.stringify(forwarders));
     t.ok(owner!.fast > 50);
   }
 });
