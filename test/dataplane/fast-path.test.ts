@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { TCP_FLAG } from '../support/frame-builder.ts';
 import { CL0, CLIENT, destination, RS0, server, tcpFrame, tcpService, TestDirector, udpFrame, udpService, VIP } from '../support/frames.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
+import { EPOCH } from '../../lib/dataplane/fast-state.ts';
 import { OFFLOAD_ECN, OFFLOAD_GSO_TCP4, OFFLOAD_GSO_UDP, OFFLOAD_PARTIAL } from '../../lib/wire/frame.ts';
 
 const { syn, ack, fin, rst, psh } = TCP_FLAG;
@@ -181,4 +182,26 @@ t.test('packets of a removed destination stop at once, and go on when it is ther
   t.same(made.send(tcpFrame(CLIENT, 40001, VIP, 81, ack)), []);
   made.edit({ op: 'addDestination', id: removed.id, destination: destination(server(3), 81, { method: 'route' }) });
   t.equal(made.send(tcpFrame(CLIENT, 40001, VIP, 81, ack)).length, 1);
+});
+
+t.test('when the numbers of epochs have run out, no stamp of before holds again', async (t) => {
+  const plain = director(false);
+  const { state } = plain.dataplane.network;
+  const fast = (client: string): number => {
+    const before = plain.dataplane.stats().workers[0]!.fast;
+    plain.sendBy(CL0, 0, udpFrame(client, 40000, VIP, 53, 'x'));
+    return plain.dataplane.stats().workers[0]!.fast - before;
+  };
+  t.equal(fast('203.0.113.1'), 0, 'the first packet makes the connection');
+  t.equal(fast('203.0.113.1'), 1);
+  t.equal(fast('203.0.113.2'), 0);
+  const stamped = state[EPOCH]!;
+  state[EPOCH] = 0x7ffffffc;
+  t.equal(fast('203.0.113.2'), 0, 'another epoch: it walks');
+  t.equal(fast('203.0.113.2'), 1);
+  t.ok(state[EPOCH]! < stamped, 'numbers begin again');
+  for (let tcp = 800; state[EPOCH]! < stamped; tcp++) plain.edit({ op: 'timeouts', timeouts: { tcp, tcpFin: 0, udp: 0 } });
+  t.equal(state[EPOCH], stamped);
+  t.equal(fast('203.0.113.1'), 0, 'its stamp of the same number is gone');
+  t.equal(fast('203.0.113.1'), 1);
 });
