@@ -59,7 +59,7 @@ export class OpenDevices {
         });
         list.push({ interfaceIdx, device: packet });
         if (socketsFd === null) continue;
-        if (queuesOf(name, share).length === 0) onLine(name, `has too few receive queues: worker ${share.index + 1} of ${share.of} has none of its own`);
+        if (queuesOf(name, share).length === 0) onLine(name, `${name} has too few receive queues: worker ${share.index + 1} of ${share.of} has none of its own`);
         else this.#openXdp(list, interfaceIdx, name, ifindex, socketsFd, packet);
       }
     } catch (error) {

@@ -129,6 +129,8 @@ function explained(error: unknown, isGeneric: boolean): LvsError {
     case 'EACCES': return new LvsError('Permission', 'no permission for bpf(2): run as root or with CAP_BPF and CAP_NET_ADMIN');
     case 'EBUSY':
     case 'EEXIST': return new LvsError('Unsupported', 'another XDP program is attached to it');
+    case 'ENOSPC': return new LvsError('Unsupported', 'it receives on fewer queues than its peer sends on: make them as many with ethtool -L');
+    case 'ERANGE': return new LvsError('Unsupported', 'its MTU is too large for XDP with this driver');
     case 'ENOSYS': return new LvsError('Unsupported', 'this kernel has no bpf(2)');
     default: return new LvsError('Unsupported', `XDP cannot be attached (${error.message})`);
   }
