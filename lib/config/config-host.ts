@@ -20,8 +20,6 @@ export interface ConfigHost {
   addressOf(name: string, family: 4 | 6): string | null;
   /** Port of a service name, or null. */
   portOf(service: string, protocol: 'tcp' | 'udp'): number | null;
-  /** Whether the address is one of the machine's own. */
-  isLocal(address: string): boolean;
   /** keepalived's -i, else the host name: what @NAME lines are for. */
   readonly configId: string;
   /** keepalived's instance name (${_INSTANCE}), empty without. */
@@ -40,7 +38,7 @@ export function memoryHost(files: Readonly<Record<string, string>>, changes: Par
     readFile: (path) => files[path] ?? null,
     glob: (pattern) => matching(Object.keys(files), pattern),
     isExecutable: () => null, hasUser: () => null, hasGroup: () => null, hasInterface: () => null,
-    addressOf: () => null, portOf: () => null, isLocal: (address) => address.startsWith('127.') || address === '::1',
+    addressOf: () => null, portOf: () => null, 
     configId: '', instance: '', workingDirectory: '/', environment: () => null, startedSec: 0,
     ...changes,
   };

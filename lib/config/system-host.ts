@@ -1,7 +1,7 @@
 /** This machine, for configuration readers. Asked only for what a file needs; nothing is kept from one reading to the next. */
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname } from 'node:os';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { matching, type ConfigHost } from './config-host.ts';
 import { ServiceNames } from './ipvsadm/name-resolver.ts';
@@ -23,7 +23,6 @@ export function systemHost({ configId = null, instance = '' }: { readonly config
       return addresses.get(key)!;
     },
     portOf: (service, protocol) => (services ??= new ServiceNames(readFile('/etc/services') ?? '')).portOf(service, protocol),
-    isLocal: (address) => address.startsWith('127.') || address === '::1' || Object.values(networkInterfaces()).some((list) => (list ?? []).some((one) => one.address === address)),
     configId: configId ?? hostname(),
     workingDirectory: process.cwd(),
     environment: (name) => process.env[name] ?? null,
