@@ -19,8 +19,10 @@ export interface Proxy {
   servers: ServerLine[];
   serverDefaults: string[];
   checkOption: { readonly name: string; readonly words: readonly string[] } | null;
+  /** Rules of its own replace those of its defaults. */
+  ownRules: boolean;
   checkSteps: { readonly words: readonly string[]; readonly place: Place }[];
-  httpCheck: { readonly words: readonly string[] }[];
+  httpCheck: { readonly words: readonly string[]; readonly place: Place }[];
   timeoutsSec: Record<string, number>;
   /** Of a stick table of client addresses that is used for persistence. */
   stickSec: number | null;
@@ -31,7 +33,15 @@ export interface Proxy {
 export function newProxy(kind: string, name: string, place: Place, defaults: Proxy | null): Proxy {
   return {
     kind, name, place, mode: defaults?.mode ?? 'tcp', balance: defaults?.balance ?? null, consistent: defaults?.consistent ?? false, defaultBackend: defaults?.defaultBackend ?? null, disabled: defaults?.disabled ?? false,
-    uses: [], binds: [], servers: [], serverDefaults: [...(defaults?.serverDefaults ?? [])], checkOption: defaults?.checkOption ?? null, checkSteps: [], httpCheck: [], timeoutsSec: { ...(defaults?.timeoutsSec ?? {}) },
+    uses: [], binds: [], servers: [], serverDefaults: [...(defaults?.serverDefaults ?? [])], checkOption: defaults?.checkOption ?? null, ownRules: false, checkSteps: [...(defaults?.checkSteps ?? [])], httpCheck: [...(defaults?.httpCheck ?? [])], timeoutsSec: { ...(defaults?.timeoutsSec ?? {}) },
     stickSec: null, stickOnSource: false, externalCommand: defaults?.externalCommand ?? null,
   };
+}
+
+/** Called before a section's first check rule. */
+export function forgetInheritedRules(proxy: Proxy): void {
+  if (proxy.ownRules) return;
+  proxy.ownRules = true;
+  proxy.checkSteps = [];
+  proxy.httpCheck = [];
 }

@@ -11,7 +11,7 @@ import { ConditionStack } from './condition-stack.ts';
 import { Environment } from './environment.ts';
 import { BALANCE_WORDS, BIND_FLAGS, BIND_VALUES, CHECK_OPTIONS, GLOBAL_WORDS, HTTP_CHECK_WORDS, LOST_OPTIONS, LOST_WORDS, NEEDLESS_OPTIONS, NEEDLESS_WORDS, OTHER_SECTIONS, PROXY_SECTIONS, READ_WORDS, REMOVED_OPTIONS, REMOVED_WORDS, TCP_CHECK_WORDS } from './keywords.ts';
 import { haproxyLine, timeSec } from './lines.ts';
-import { newProxy, type Proxy } from './proxy.ts';
+import { forgetInheritedRules, newProxy, type Proxy } from './proxy.ts';
 import { knownParameters } from './servers.ts';
 
 const KNOWN_WORDS = [...READ_WORDS, ...NEEDLESS_WORDS, ...LOST_WORDS];
@@ -228,6 +228,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   disabled: (_words, _first, _place, proxy) => { proxy.disabled = true; },
   enabled: (_words, _first, _place, proxy) => { proxy.disabled = false; },
   'tcp-check': (words, first, place, proxy, diagnostics) => {
+    forgetInheritedRules(proxy);
     const word = (first ?? '').replace(/\(.*$/, '');
     if (!TCP_CHECK_WORDS.includes(word)) diagnostics.error(place, `unknown tcp-check rule "${first ?? ''}"`, REFUSED, first ?? 'tcp-check', TCP_CHECK_WORDS);
     else if (word === 'expect' && words[2] === undefined) diagnostics.error(place, 'tcp-check expect needs what to expect', REFUSED, 'expect');
@@ -236,7 +237,8 @@ const READERS: Readonly<Record<string, Reader>> = {
     else proxy.checkSteps.push({ words: words.slice(1), place });
   },
   'http-check': (words, first, place, proxy, diagnostics) => {
-    if (HTTP_CHECK_WORDS.includes((first ?? '').replace(/\(.*$/, ''))) proxy.httpCheck.push({ words: words.slice(1) });
+    forgetInheritedRules(proxy);
+    if (HTTP_CHECK_WORDS.includes((first ?? '').replace(/\(.*$/, ''))) proxy.httpCheck.push({ words: words.slice(1), place });
     else diagnostics.error(place, `unknown http-check rule "${first ?? ''}"`, REFUSED, first ?? 'http-check', HTTP_CHECK_WORDS);
   },
   'external-check': (words, first, _place, proxy) => { if (first === 'command') proxy.externalCommand = words[2] ?? null; },

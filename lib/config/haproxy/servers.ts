@@ -5,6 +5,7 @@ import type { CheckKind, HealthCheck } from '../../model/health-check.ts';
 import type { ConfigHost } from '../config-host.ts';
 import type { Diagnostics, Place } from '../diagnostics.ts';
 import { readAddress } from '../keepalived/addresses.ts';
+import { connectRule, httpCheck, tcpCheck } from './check-rules.ts';
 import { SERVER_LOST, SERVER_NEEDLESS, SERVER_PATH_LOST, SERVER_READ } from './keywords.ts';
 import { timeSec } from './lines.ts';
 import { valueComplaint } from './server-values.ts';
@@ -67,7 +68,7 @@ export function finishServer(line: ServerLine, backend: Proxy, family: 4 | 6, se
     name, place: line.place, backup: settings.has('backup') && !settings.has('no-backup'),
     desired: {
       destination: { address, port, method: 'masq', tunnel: IPIP_TUNNEL, weight, upperThreshold, lowerThreshold: 0 },
-      checks: settings.has('check') && !settings.has('no-check') ? [healthCheck(settings, backend, address, port === 0 ? servicePort : port)] : [],
+      checks: settings.has('check') && !settings.has('no-check') ? [healthCheck(settings, backend, address, port === 0 ? servicePort : port, diagnostics)] : [],
       inhibitOnFailure: false, notifyUp: null, notifyDown: null, slowStart: settings.has('slowstart'), loadMonitor: null, disabled: settings.has('disabled') && !settings.has('enabled'), smtpAlert: false, startsUp: true,
     },
   }];
@@ -115,69 +116,35 @@ function readSettings({ words, defaults, place }: ServerLine, diagnostics: Diagn
   return settings;
 }
 
-function healthCheck(settings: ReadonlyMap<string, string>, backend: Proxy, address: string, port: number): HealthCheck {
+function healthCheck(settings: ReadonlyMap<string, string>, backend: Proxy, address: string, port: number, diagnostics: Diagnostics): HealthCheck {
   const intervalSec = timeSec(settings.get('inter')) ?? DEFAULT_INTERVAL_SEC;
   const connectSec = backend.timeoutsSec['connect'];
   const checkSec = backend.timeoutsSec['check'] ?? 0;
-  const steps = backend.checkOption?.name === 'tcp-check' ? backend.checkSteps.map(({ words }) => words) : [];
-  const connectPort = steps.flatMap((words) => (words[0] === 'connect' && words.includes('port') ? [Number(words[words.indexOf('port') + 1])] : []))[0];
+  const rules = backend.checkOption?.name === 'tcp-check' ? backend.checkSteps : backend.checkOption?.name === 'httpchk' ? backend.httpCheck : [];
+  const connect = connectRule(rules);
   return {
     name: backend.checkOption?.name ?? 'check',
     timing: {
       intervalSec, timeoutSec: Math.min(connectSec ?? intervalSec, intervalSec) + checkSec, retries: Math.max(0, number(settings, 'fall', DEFAULT_FALL) - 1),
       delayBeforeRetrySec: timeSec(settings.get('fastinter')) ?? intervalSec, rise: Math.max(1, number(settings, 'rise', DEFAULT_RISE)), warmupSec: intervalSec, alpha: false, reentrySec: 0,
     },
-    target: { address: readAddress(settings.get('addr') ?? '')?.address ?? address, port: number(settings, 'port', connectPort ?? port) },
-    check: checkKind(backend, steps, settings.has('check-ssl') || (settings.has('ssl') && !settings.has('no-check-ssl'))),
+    target: { address: readAddress(settings.get('addr') ?? '')?.address ?? address, port: number(settings, 'port', connect.port ?? port) },
+    check: checkKind(backend, connect.tls || settings.has('check-ssl') || (settings.has('ssl') && !settings.has('no-check-ssl')), diagnostics),
   };
 }
 
-function checkKind(backend: Proxy, steps: readonly (readonly string[])[], tls: boolean): CheckKind {
+function checkKind(backend: Proxy, tls: boolean, diagnostics: Diagnostics): CheckKind {
   const { checkOption } = backend;
   const name = checkOption?.name ?? '';
   if (Object.hasOwn(LOGIN_CHECKS, name)) return { kind: 'login', service: LOGIN_CHECKS[name]!, login: checkOption!.words[1] ?? '', password: '', request: '', receive: '', database: '' };
   switch (name) {
-    case 'tcp-check': return tcpCheck(steps, tls);
-    case 'httpchk': return httpCheck(backend, tls);
+    case 'tcp-check': return tcpCheck(backend.checkSteps, tls, diagnostics);
+    case 'httpchk': return httpCheck(backend, tls, diagnostics);
     case 'smtpchk': return { kind: 'smtp', helo: checkOption!.words[1] ?? 'localhost' };
     case 'redis-check': return { kind: 'send-expect', send: '*1\r\n$4\r\nPING\r\n', expect: '+PONG', match: 'prefix', udp: false };
     case 'external-check': return { kind: 'exec', command: backend.externalCommand ?? '', dynamicWeight: false };
     default: return { kind: 'tcp' };
   }
-}
-
-/** What is sent until something is expected, and the first thing that is. */
-function tcpCheck(steps: readonly (readonly string[])[], tls: boolean): CheckKind {
-  const expectAt = steps.findIndex(([word]) => word === 'expect');
-  const send = steps.slice(0, expectAt < 0 ? steps.length : expectAt)
-    .map(([word, value = '']) => (word === 'send' || word === 'send-lf' ? value : word === 'send-binary' ? Buffer.from(value, 'hex').toString('latin1') : '')).join('');
-  const expected = (steps[expectAt] ?? []).slice(1).filter((word) => word !== '!');
-  const [kind = '', value = ''] = expected;
-  if (send === '' && expectAt < 0) return { kind: 'tcp' };
-  return { kind: 'send-expect', send, expect: value, match: expectAt < 0 ? 'any' : 'regex', udp: false, ...(tls ? { tls } : {}), ...(kind.startsWith('r') ? {} : { expect: value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') }) };
-}
-
-function httpCheck({ checkOption, httpCheck: lines }: Proxy, tls: boolean): CheckKind {
-  const words = checkOption!.words;
-  const send = lines.find(({ words: [word] }) => word === 'send')?.words ?? [];
-  const named = (word: string): string | null => (send.includes(word) ? send[send.indexOf(word) + 1] ?? null : null);
-  const method = named('meth') ?? (words.length > 1 ? words[0]! : 'OPTIONS');
-  const path = named('uri') ?? (words.length > 1 ? words[1]! : words[0] ?? '/');
-  const host = send.includes('hdr') && send[send.indexOf('hdr') + 1]?.toLowerCase() === 'host' ? send[send.indexOf('hdr') + 2] ?? null : null;
-  const expect = lines.find(({ words: [word] }) => word === 'expect')?.words ?? [];
-  const status = expect[1] === 'status' ? statusRanges(expect[2] ?? '') : [[200, 399] as const];
-  return {
-    kind: 'http', tls, method: method === 'HEAD' || method === 'OPTIONS' ? 'HEAD' : 'GET', version: (named('ver') ?? words[2] ?? '').endsWith('1.1') ? '1.1' : '1.0', sni: host, verify: false, fastRecovery: true, userAgent: '',
-    urls: [{ path, statusCodes: status, ...(host === null ? {} : { virtualHost: host }), ...(expect[1] === 'rstring' || expect[1] === 'string' ? { regex: expect[2] ?? '' } : {}) }],
-  };
-}
-
-function statusRanges(text: string): (readonly [number, number])[] {
-  const ranges = text.split(',').flatMap((part) => {
-    const [, low, high] = /^(\d{3})(?:-(\d{3}))?$/.exec(part) ?? [];
-    return low === undefined ? [] : [[Number(low), Number(high ?? low)] as const];
-  });
-  return ranges.length > 0 ? ranges : [[200, 399]];
 }
 
 function number(settings: ReadonlyMap<string, string>, word: string, otherwise: number): number {

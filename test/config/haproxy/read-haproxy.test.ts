@@ -76,3 +76,18 @@ t.test('a server-template is one server for each address its name has here', asy
   t.match(services[0]!.destinations, [{ destination: { address: '10.0.0.7', port: 8080, weight: 4 }, checks: [{ check: { kind: 'tcp' } }] }]);
   t.match(diagnostics, [{ severity: 'note', line: 3 }]);
 });
+
+t.test('check rules: negated and literal expectations, ports and encryption of connect, what is more than one exchange is named', async (t) => {
+  const check = (rules: string): { readonly checks: readonly unknown[]; readonly lines: readonly number[] } => {
+    const { services, diagnostics } = read(`listen a\n bind :80\n${rules} server s 10.0.0.1:80 check\n`);
+    return { checks: services[0]!.destinations[0]!.checks, lines: diagnostics.filter(({ severity }) => severity === 'warning').map(({ line }) => line) };
+  };
+  t.match(check(' option tcp-check\n tcp-check connect port 81 ssl\n tcp-check send PING\\r\\n\n tcp-check expect comment "x y" ! string +a.b\n tcp-check send QUIT\n'), {
+    checks: [{ target: { port: 81 }, check: { send: 'PING\r\n', expect: '^(?![\\s\\S]*(?:\\+a\\.b))', match: 'regex', tls: true } }], lines: [7],
+  });
+  t.match(check(' option tcp-check\n tcp-check send-binary 50494e47\n tcp-check expect binary 2b50\n').checks, [{ check: { send: 'PING', expect: '\\+P' } }]);
+  t.match(check(' option httpchk\n http-check connect port 8080\n http-check send meth GET uri /z ver HTTP/1.1 hdr Host w.example\n http-check expect ! rstatus ^[45]\n').checks, [
+    { target: { port: 8080 }, check: { method: 'GET', version: '1.1', urls: [{ path: '/z', virtualHost: 'w.example', statusCodes: [[100, 399]] }] } },
+  ]);
+  t.match(check(' option httpchk GET /p HTTP/1.1\\r\\nHost:\\ old.example\n http-check expect !string a+b\n').checks, [{ check: { urls: [{ path: '/p', virtualHost: 'old.example', regex: 'a\\+b', regexNegate: true }] } }]);
+});
