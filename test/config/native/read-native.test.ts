@@ -2,6 +2,7 @@ import t from 'tap';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { memoryHost } from '../../../lib/config/config-host.ts';
+import { readRulesConfiguration } from '../../../lib/config/ipvsadm/read-rules-configuration.ts';
 import { readHaproxy } from '../../../lib/config/haproxy/read-haproxy.ts';
 import { readKeepalived } from '../../../lib/config/keepalived/read-keepalived.ts';
 import { readLdirectord } from '../../../lib/config/ldirectord/read-ldirectord.ts';
@@ -32,6 +33,26 @@ for (const program of Object.keys(READERS) as Program[]) {
     }
   });
 }
+
+t.test('rules of ipvsadm written in the native format have the same table', async (t) => {
+  const rules = '-A -t 192.0.2.10:80 -s wlc -p 60 -M 255.255.255.0\n-a -t 192.0.2.10:80 -r 10.0.0.1:80 -m -w 1\n-a -t 192.0.2.10:80 -r 10.0.0.2:80 -g -w 0 -x 100 -y 80\n-A -f 7 -6 -s mh -b mh-port\n-a -f 7 -6 -r [2001:db8::1]:0 -i -w 3 --tun-type gue --tun-port 6080\n-A -u 192.0.2.10:53 -s rr -o\n';
+  const configuration = await readRulesConfiguration('x', memoryHost({ x: rules }));
+  const again = read(writeNative(configuration));
+  t.same([configuration.diagnostics, again.diagnostics], [[], []]);
+  t.same(startTable(again), startTable(configuration));
+});
+
+t.test('what convert --to ipvsadm prints of any of the files is restored without complaint and is the same table', async (t) => {
+  for (const program of Object.keys(READERS) as Program[]) {
+    const files = recordedFiles(program);
+    for (const name of Object.keys(files)) {
+      const table = startTable(READERS[program](name, files));
+      const restored = await readRulesConfiguration('x', memoryHost({ x: `${table.join('\n')}\n` }));
+      t.same(restored.diagnostics, [], `${program} ${name}`);
+      t.same(startTable(restored), table, `${program} ${name}`);
+    }
+  }
+});
 
 t.test('a service in few words', async (t) => {
   t.same(startTable(read('version: 1\nservices:\n  - listen: tcp 192.0.2.10:80\n    scheduler: rr\n    method: dr\n    persistence: 5m\n    servers:\n      - 10.0.0.1\n      - {address: "10.0.0.2:80", weight: 3}\n')), [
