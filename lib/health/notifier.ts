@@ -10,10 +10,9 @@ import { sendMail } from './mail.ts';
 import { fifoLine, serverText, serviceText, subjectOf, type Notice } from './notice.ts';
 import { runProgram } from './run-program.ts';
 
-const SCRIPT_LIMIT_MS = 60_000;
 const WEBHOOK_LIMIT_MS = 5_000;
-/** At the end, what is on its way gets this long. */
-const LAST_LIMIT_MS = 3_000;
+/** `lastMs`: at the end, what is on its way gets this long. */
+const LIMITS = { scriptMs: 60_000, lastMs: 3_000 };
 /** Webhook calls and mails on their way at once; a storm beyond that is counted and dropped. */
 const MAX_ON_THE_WAY = 32;
 
@@ -30,6 +29,7 @@ export interface Notifier {
 }
 
 export class HostNotifier implements Notifier {
+  readonly #limits: typeof LIMITS;
   readonly #problem: (message: string) => void;
   #globals: NotifierGlobals = { fifo: null, fifoScript: null, webhook: null, smtp: null };
   #fifo: FifoWriter | null = null;
@@ -37,7 +37,8 @@ export class HostNotifier implements Notifier {
   readonly #onTheWay = new Set<Promise<void>>();
   #lost = 0;
 
-  constructor(problem: (message: string) => void) {
+  constructor(problem: (message: string) => void, limits: typeof LIMITS = LIMITS) {
+    this.#limits = limits;
     this.#problem = problem;
   }
 
@@ -77,13 +78,13 @@ export class HostNotifier implements Notifier {
     this.#closeFifo();
     if (this.#onTheWay.size === 0) return;
     const limit = new AbortController();
-    await Promise.race([Promise.all(this.#onTheWay), sleep(LAST_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => {})]);
+    await Promise.race([Promise.all(this.#onTheWay), sleep(this.#limits.lastMs, undefined, { signal: limit.signal }).catch(() => {})]);
     limit.abort();
   }
 
   #run({ command, user, group }: Script): void {
     const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(), SCRIPT_LIMIT_MS);
+    const timer = setTimeout(() => limit.abort(), this.#limits.scriptMs);
     timer.unref();
     void runProgram(commandWords(command), { signal: limit.signal, user, group }).then(({ problem }) => {
       clearTimeout(timer);

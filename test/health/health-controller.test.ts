@@ -5,7 +5,8 @@ import { failed, PASSED } from '../../lib/health/checker.ts';
 import { NO_GLOBALS, PLAIN_POLICY, type DesiredDestination, type DesiredService } from '../../lib/model/desired-configuration.ts';
 import { IPIP_TUNNEL } from '../../lib/model/destination.ts';
 import type { HealthEvent } from '../../lib/model/health-state.ts';
-import type { ServiceId } from '../../lib/model/virtual-service.ts';
+import { ZERO_STATS } from '../../lib/model/stats.ts';
+import { serviceKey, type ServiceId } from '../../lib/model/virtual-service.ts';
 import { TIMING } from './checker-cases.ts';
 import { HealthWorld } from './health-world.ts';
 
@@ -138,7 +139,8 @@ t.test('slow start: a server that comes back begins with a 32nd and doubles ever
 
 t.test('load moves the weight of a server that is up', async (t) => {
   let load: number | null = 0;
-  const world = worldOf(new Set(), { load: () => load });
+  const down = new Set<string>();
+  const world = worldOf(down, { load: () => load });
   await use(world, service([server(1, { weight: 8, loadMonitor: { kind: 'uptime', command: 'rsh', scale: 10 } })]));
   await world.advance(21);
   t.equal(weights(world), '1:12');
@@ -148,6 +150,21 @@ t.test('load moves the weight of a server that is up', async (t) => {
   load = 5;
   await world.advance(20);
   t.equal(weights(world), '1:8');
+  load = 0;
+  await world.advance(20);
+  t.equal(weights(world), '1:12');
+  down.add('10.1.0.1');
+  await world.advance(6);
+  load = null;
+  down.clear();
+  await world.advance(6);
+  t.equal(weights(world), '1:8', 'what comes back starts with its configured weight');
+});
+
+t.test('a file that has a service twice: what comes first counts, servers of both serve', async (t) => {
+  const world = worldOf(new Set());
+  await use(world, service([server(1, { weight: 3 }), server(2)]), service([server(1, { weight: 7 }), server(3)]));
+  t.equal(weights(world), '1:3 2:1 3:1');
 });
 
 t.test('the addresses of a group share one set of checks; two services with the same check share its probes', async (t) => {
@@ -171,8 +188,11 @@ t.test('ha_suspend: no probes while the address is elsewhere, what is known is k
   await use(world, service([server(1), server(2)], { policy: { ...PLAIN_POLICY, haSuspend: true } }));
   await world.advance(1);
   t.equal(weights(world), '2:1');
+  await use(world, service([server(1), server(2)], { policy: { ...PLAIN_POLICY, haSuspend: true } }), service([server(3)], { ids: [{ ...WEB, port: 81 }] }));
   here = false;
   world.health.addressesChanged();
+  t.equal(world.health.report().probes.monitors, 1, 'a service that does not ask for it is checked all the same');
+  await use(world, service([server(1), server(2)], { policy: { ...PLAIN_POLICY, haSuspend: true } }));
   const probes = world.health.report().probes;
   down.clear();
   down.add('10.1.0.2');
@@ -193,6 +213,15 @@ t.test('drained is told when the last connection has ended', async (t) => {
   await world.health.administer({ id: WEB, address: '10.1.0.1', port: 80, state: 'drained' });
   await world.advance(5);
   t.same(events.filter(({ kind }) => kind === 'drained' || kind === 'admin').map(({ kind, server: one }) => `${kind} ${one}`), ['admin [10.1.0.1]:tcp:80', 'drained [10.1.0.1]:tcp:80']);
+  const run = (persistentConns: number) => ({ address: '10.1.0.2', port: 80, activeConns: 0, inactiveConns: 0, persistentConns, overloaded: false, stats: ZERO_STATS });
+  const drained = (): number => events.filter(({ kind, server: one }) => kind === 'drained' && one === '[10.1.0.2]:tcp:80').length;
+  world.link.services = [{ key: serviceKey(WEB), stats: ZERO_STATS, destinations: [run(1)] }];
+  await world.health.administer({ id: WEB, address: '10.1.0.2', port: 80, state: 'drained' });
+  await world.advance(5);
+  t.equal(drained(), 0, 'a persistence template brings clients back');
+  world.link.services = [{ key: serviceKey(WEB), stats: ZERO_STATS, destinations: [run(0)] }];
+  await world.advance(5);
+  t.equal(drained(), 1);
 });
 
 t.test('endFailed: connections of a server that fails end with it; of one that is drained, disabled or serves in panic they do not', async (t) => {

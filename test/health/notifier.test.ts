@@ -41,6 +41,15 @@ function scratch(t: Test): string {
   return directory;
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    // A zombie is no longer alive: whoever reaps it.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 async function content(path: string, wanted: string): Promise<string> {
   for (;;) {
     const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
@@ -71,6 +80,61 @@ t.test('a script runs with its words; one that cannot is a line for the log', as
   while (problems.length === 0) await sleep(20);
   t.same(problems, ['notify script: cannot run /no/such/script: no such file']);
   notifier.close();
+});
+
+t.test('a script that hangs is ended after a while, with everything it started; others do not wait for it', async (t) => {
+  const directory = scratch(t);
+  const problems: string[] = [];
+  const notifier = new HostNotifier((problem) => void problems.push(problem), { scriptMs: 500, lastMs: 0 });
+  notifier.notify(down({ server: server({ notifyDown: { command: `/bin/sh -c 'sleep 300 & echo $! > ${directory}/child; wait'` } }) }));
+  notifier.notify(down({ server: server({ notifyDown: { command: `/bin/sh -c 'echo said > ${directory}/said'` } }) }));
+  await content(join(directory, 'said'), 'said\n');
+  t.same(problems, []);
+  const child = Number(await content(join(directory, 'child'), '\n'));
+  while (problems.length === 0) await sleep(20);
+  t.same(problems, ['notify script: /bin/sh did not end in time']);
+  while (isAlive(child)) await sleep(20);
+  await notifier.close();
+});
+
+t.test('at the end, what is on its way arrives; what hangs is not waited for long', async (t) => {
+  let arrived = 0;
+  const hook = createHttpServer((request, response) => {
+    request.resume();
+    setTimeout(() => {
+      arrived++;
+      response.end();
+    }, request.url === '/slow' ? 300 : 3_600_000).unref();
+  });
+  await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => hook.closeAllConnections());
+  t.teardown(() => hook.close());
+  const to = (path: string): string => `http://127.0.0.1:${(hook.address() as AddressInfo).port}${path}`;
+  const notifier = new HostNotifier(() => {}, { scriptMs: 1000, lastMs: 60_000 });
+  notifier.use({ ...NOTHING, webhook: to('/slow') });
+  notifier.notify(down());
+  await notifier.close();
+  t.equal(arrived, 1);
+  const hanging = new HostNotifier(() => {}, { scriptMs: 1000, lastMs: 50 });
+  hanging.use({ ...NOTHING, webhook: to('/never') });
+  hanging.notify(down());
+  await hanging.close();
+  t.equal(arrived, 1);
+});
+
+t.test('what does not arrive is counted: a full pipe, a webhook that is not there', async (t) => {
+  const problems: string[] = [];
+  const notifier = new HostNotifier((problem) => void problems.push(problem));
+  notifier.use({ ...NOTHING, fifo: join(scratch(t), 'fifo') });
+  for (let n = 0; n < 3000; n++) notifier.notify(down());
+  const { lost } = notifier;
+  t.ok(lost > 500 && lost < 3000, `${lost}`);
+  notifier.use({ ...NOTHING, webhook: 'http://127.0.0.1:9/' });
+  notifier.notify(down());
+  while (problems.length === 0) await sleep(20);
+  t.equal(notifier.lost, lost + 1, 'what an earlier FIFO lost stays counted');
+  t.match(problems, [/^webhook http:\/\/127\.0\.0\.1:9\/: (connect ECONNREFUSED|bad port)/]);
+  await notifier.close();
 });
 
 t.test('the FIFO is made, lines wait for its reader, its script gets its name, and a file in its place is refused', async (t) => {

@@ -31,6 +31,10 @@ t.test('on any walk of live weights the quorum changes exactly where keepalived\
   }));
 });
 
+t.test('without any live weight there is no quorum, however wide the hysteresis', async (t) => {
+  t.same([quorumUp(true, 0, { quorum: 1, hysteresis: 1 }), quorumUp(true, 1, { quorum: 1, hysteresis: 1 }), quorumUp(null, 1, { quorum: 1, hysteresis: 1 })], [false, true, false]);
+});
+
 t.test('for any servers: the sorry server serves exactly without quorum, alone; nobody serves who is down or disabled', async () => {
   const anyServer = fc.record({ up: fc.boolean(), weight: fc.integer({ min: 0, max: 5 }), inhibitOnFailure: fc.boolean(), state: fc.constantFrom('enabled' as const, 'drained' as const, 'disabled' as const) });
   fc.assert(fc.property(fc.array(anyServer, { maxLength: 8 }), fc.integer({ min: 1, max: 10 }), fc.boolean(), fc.boolean(), (given, quorum, wasUp, joins) => {
@@ -85,5 +89,6 @@ t.test('load: the weight follows between the configured one and scale times it, 
   t.equal(loadWeight(12, 8, 10, 2), 8);
   t.equal(loadWeight(9, 8, 10, 2), 9, 'less than a quarter is no change');
   t.equal(loadWeight(8, 8, 10, 0.99), 8);
+  t.equal(loadWeight(80, 80, 10, 0.5), 112, 'by the cube root of what is missing to 1');
   t.same([' 10:00:00 up 1 day,  2 users,  load average: 0.42, 0.10, 0.05', 'rs1  up 1+02:03, 3 users, load 1.5, 1.0, 0.9', 'nothing'].map(parseLoad), [0.42, 1.5, null]);
 });
