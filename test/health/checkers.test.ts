@@ -62,7 +62,7 @@ t.test('http: status ranges, digest, expression with offsets, host with its port
     [{}, ok, true], [{}, ok.replace('200', '302'), /status 302/], [{}, ok.replace('200', '404'), /status 404/], [{ statusCodes: [[200, 299], [404, 404]] }, ok.replace('200', '404'), true],
     [{ digest: DIGEST }, ok, true], [{ digest: DIGEST.toUpperCase() }, ok, true], [{ digest: DIGEST }, ok.replace('hello', 'HELLO'), /digest/],
     [{ regex: 'hel+o' }, ok, true], [{ regex: 'HEL+O' }, ok, /does not match/], [{ regex: 'HEL+O', regexOptions: ['caseless'] }, ok, true], [{ regex: 'hello', regexNegate: true }, ok, /matches/],
-    [{ regex: 'l', regexMinOffset: 3, regexMaxOffset: 3 }, ok, true], [{ regex: 'o', regexMaxOffset: 3 }, ok, /does not match/], [{ regex: '(' }, ok, /not a regular expression/],
+    [{ regex: 'l', regexMinOffset: 3, regexMaxOffset: 3 }, ok, true], [{ regex: 'o', regexMaxOffset: 3 }, ok, /does not match/], [{ regex: 'l', regexMinOffset: 4 }, ok, /does not match/], [{ regex: '(' }, ok, /not a regular expression/],
     [{ regex: '^lo', regexMinOffset: 3 }, ok, /does not match/], [{ regex: '(?<=l)l', regexMinOffset: 3 }, ok, true], [{ regex: 'h', regexMinOffset: 99 }, ok, /does not match/],
     [{ regex: 'hello' }, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello\n\r\n0\r\n\r\n', true],
     // Chunks stay framed, as genhash has it.
@@ -117,6 +117,9 @@ t.test('smtp: greeting, HELO, QUIT; a refusal is told', async (t) => {
   const speak = (request: string): string => (request.startsWith('HELO') ? '250-first\r\n250 ok\r\n' : '221 bye\r\n');
   t.same(await answered(SMTP, speak, { greeting: '220 lab ESMTP\r\n' }), { outcome: { ok: true, error: '' }, heard: 'HELO smtpchecker.keepalived.org\r\nQUIT\r\n' });
   t.match((await answered(SMTP, speak, { greeting: '554 no\r\n' })).outcome, { ok: false, error: /answered "554 no" to the connection/ });
+  for (const [bad, reply] of [['HELO', '500 who'], ['QUIT', '250 stay']] as const) {
+    t.match((await answered(SMTP, (request) => (request.startsWith(bad) ? `${reply}\r\n` : speak(request)), { greeting: '220 lab\r\n' })).outcome, { ok: false, error: new RegExp(`answered "${reply}" to ${bad}`) });
+  }
 });
 
 t.test('send and expect: as many bytes as expected are compared, expressions are searched', async (t) => {

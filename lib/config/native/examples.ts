@@ -23,7 +23,7 @@ export const EXAMPLES: Readonly<Record<Part, Readonly<Record<string, string>>>> 
   },
   'check send-expect': { send: '"PING\\r\\n"', expect: '"+PONG"', match: 'regex', udp: 'true', tls: 'true' },
   'check http': { tls: 'true', urls: '[/health, {path: /shop, statusCodes: [200]}]', version: '"1.0"', method: 'HEAD', sni: 'www.example.com', verify: 'true', fastRecovery: 'true', userAgent: 'probe/1' },
-  'check dns': { query: 'www.example.com', record: 'A', expect: '"^192\\\\.0\\\\.2\\\\."' },
+  'check dns': { query: 'www.example.com', record: 'A', expect: '192.0.2.80' },
   'check smtp': { helo: 'lvs.example.com', hosts: '[10.0.0.7]' },
   'check udp': { payload: '"0a0b"', requireReply: 'true', reply: '"0a00"', replyMask: '"ff00"', minLength: '2', maxLength: '64' },
   'check ping': { family: '4' },

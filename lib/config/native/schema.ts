@@ -123,7 +123,7 @@ export const CHECKS: Readonly<Record<string, Fields>> = {
     method: { type: ['GET', 'HEAD'], otherwise: 'GET', help: 'HTTP method' }, sni: { type: 'text', otherwise: null, help: 'TLS server name' }, verify: { type: 'flag', otherwise: false, help: 'Verify the certificate' },
     fastRecovery: { type: 'flag', otherwise: false, help: 'All URLs at once when it comes back' }, userAgent: { type: 'text', otherwise: 'tsipvs', help: 'User-Agent' },
   },
-  dns: { query: { type: 'text', otherwise: '.', help: 'Name asked for' }, record: { type: 'text', otherwise: 'SOA', help: 'Record type' }, expect: { type: 'text', help: 'Regular expression of the answer' } },
+  dns: { query: { type: 'text', otherwise: '.', help: 'Name asked for' }, record: { type: 'text', otherwise: 'SOA', help: 'Record type' }, expect: { type: 'text', help: 'Address that must be among the answers' } },
   smtp: { helo: { type: 'text', otherwise: 'localhost', help: 'HELO name' }, hosts: { type: 'texts', help: 'Further hosts' } },
   udp: {
     payload: { type: 'text', otherwise: '', help: 'Sent, hexadecimal' }, requireReply: { type: 'flag', otherwise: false, help: 'An answer must come' }, reply: { type: 'text', help: 'Expected answer, hexadecimal' },

@@ -8,7 +8,7 @@ import { NO_ADMIN_STATE, type HealthEvent, type HealthReport } from '../../../li
 import type { RecordingRequest } from '../../../lib/model/flow-recording.ts';
 import type { ShadowReport, ShadowRequest } from '../../../lib/model/shadow-report.ts';
 import type { MarkRule } from '../../../lib/model/mark-rule.ts';
-import { ZERO_STATS, type DataplaneStats, type Stats } from '../../../lib/model/stats.ts';
+import { ZERO_STATS, type ConnectionRecord, type DataplaneStats, type Stats } from '../../../lib/model/stats.ts';
 import { sysctlDefaults } from '../../../lib/model/sysctl.ts';
 import type { TraceRecord } from '../../../lib/model/trace-record.ts';
 
@@ -26,6 +26,7 @@ export class FakeDaemon {
   services: readonly ListedService[] = [service()];
   health: HealthReport = { source: null, services: [], probes: { monitors: 0, running: 0, passed: 0, failed: 0 }, foreignChanges: 0, lostNotifications: 0, refusedReload: null, timeline: [] };
   events: HealthEvent[] = [];
+  held: readonly ConnectionRecord[] = [];
   administered: AdminRequest[] = [];
   readonly questions: FlowQuestion[] = [];
   readonly shadowRequests: ShadowRequest[] = [];
@@ -46,7 +47,7 @@ export class FakeDaemon {
       return { results: commands.map(() => ({ ok: true as const })) };
     },
     list: async () => ({ services: this.services }),
-    connections: async () => ({ connections: [] }),
+    connections: async () => ({ connections: this.held }),
     timeouts: async () => ({ tcp: 900, tcpFin: 120, udp: 300 }),
     daemons: async () => ({ daemons: [] }),
     sysctls: async () => this.sysctls,
