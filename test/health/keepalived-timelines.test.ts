@@ -65,7 +65,7 @@ class RealServers {
 }
 
 /** Shares of the warm-up, as spread as the recorded ones. */
-const WARMUPS: Readonly<Record<string, readonly number[]>> = { A: [0.55, 0.6, 0.8], G: [0.51, 0.5, 0.3], K: [0.88, 0.6, 0.8, 0.32, 0.6, 0.8, 0.9], R: [0.8, 0.5, 0.17], S: [0.15, 0.66, 0.05], T: [0.97, 0.86, 0.5], U: [0.37, 0.9, 0.98] };
+const WARMUPS: Readonly<Record<string, readonly number[]>> = { A: [0.55, 0.6, 0.8], G: [0.51, 0.5, 0.3], K: [0.88, 0.6, 0.8, 0.2, 0.6, 0.8, 0.75], R: [0.8, 0.5, 0.17], S: [0.15, 0.66, 0.05], T: [0.97, 0.86, 0.5], U: [0.37, 0.9, 0.98] };
 
 const SCENARIOS: readonly { readonly name: string; readonly folder: string; readonly delayLoopSec: number; readonly unlogged?: readonly (readonly [atSec: number, event: string])[] }[] = [
   ...([['A', 5], ['B', 4], ['C', 2], ['D', 4], ['E', 4]] as const).map(([name, delayLoopSec]) => ({ name, folder: RECORDED, delayLoopSec, ...(name === 'D' ? { unlogged: [[248.2, 'rs2 200']] as const } : {}) })),
