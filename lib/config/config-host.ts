@@ -38,7 +38,7 @@ export function memoryHost(files: Readonly<Record<string, string>>, changes: Par
     readFile: (path) => files[path] ?? null,
     glob: (pattern) => matching(Object.keys(files), pattern),
     isExecutable: () => null, hasUser: () => null, hasGroup: () => null, hasInterface: () => null,
-    addressOf: () => null, portOf: () => null, 
+    addressOf: () => null, portOf: () => null,
     configId: '', instance: '', workingDirectory: '/', environment: () => null, startedSec: 0,
     ...changes,
   };
