@@ -6,10 +6,10 @@
 import { ManagedService, type ManagedServer, type ServiceChange } from '../health/managed-service.ts';
 import type { HealthClock } from '../health/clock.ts';
 import { MonitorPool, type RunProbe } from '../health/monitor-pool.ts';
-import { idText, placeText, serverText, serviceText, type Notice } from '../health/notice.ts';
+import { idText, serviceText } from '../health/notice.ts';
 import type { Notifier } from '../health/notifier.ts';
-import { quorumChangeText } from '../health/quorum.ts';
 import { LOAD_INTERVAL_MS } from '../health/load-weight.ts';
+import { repeatedly } from '../health/repeatedly.ts';
 import type { ControlCommand } from '../model/control-command.ts';
 import { destinationFor, type DesiredConfiguration, type DesiredService, type LoadMonitor } from '../model/desired-configuration.ts';
 import { destinationKey, type Destination } from '../model/destination.ts';
@@ -18,7 +18,9 @@ import type { AdminState, HealthEvent, HealthReport, RefusedReload } from '../mo
 import { serviceKey, type ServiceId } from '../model/virtual-service.ts';
 import { AdminOverrides } from './admin-overrides.ts';
 import type { ApiCaller } from './api/message.ts';
+import { applyAll } from './apply-all.ts';
 import { DrainWatch } from './drain-watch.ts';
+import { HealthAnnouncements } from './health-announcements.ts';
 import type { AdminRequest, HealthApi } from './health-api.ts';
 import { syncCommands, timeoutCommands } from './plan.ts';
 import type { Log } from './log.ts';
@@ -29,8 +31,6 @@ import { UnmanagedAdmin } from './unmanaged-admin.ts';
 const REPAIR_INTERVAL_MS = 30_000;
 /** How often drained servers are looked at. */
 const DRAIN_INTERVAL_MS = 2_000;
-/** Of what happened, this much is kept for reports. */
-const KEPT_EVENTS = 100;
 
 type Configuration = Pick<DesiredConfiguration, 'services' | 'globals'>;
 
@@ -59,13 +59,12 @@ export class HealthController implements HealthApi {
   readonly #pool: MonitorPool;
   readonly #overrides = new AdminOverrides();
   readonly #unmanaged: UnmanagedAdmin;
-  readonly #listeners = new Set<(event: HealthEvent) => void>();
+  readonly #announce: HealthAnnouncements;
   #services: readonly ManagedService[] = [];
   #managed = new ManagedTable([]);
   #source: string | null = null;
   #foreignChanges = 0;
   #refusedReload: RefusedReload | null = null;
-  readonly #timeline: HealthEvent[] = [];
   readonly #draining = new DrainWatch();
   #stopTimers: (() => void)[] = [];
   #closed = false;
@@ -73,12 +72,12 @@ export class HealthController implements HealthApi {
   constructor(options: HealthControllerOptions) {
     this.#options = options;
     this.#pool = new MonitorPool(options);
+    this.#announce = new HealthAnnouncements(options);
     this.#unmanaged = new UnmanagedAdmin(options.api, options.table);
   }
 
   /** Run this configuration from now on; the commands that took. On a refusal everything is as before, and the refusal is thrown. */
   async use(configuration: Configuration, source: string, options: UseOptions = { alone: false }): Promise<readonly ControlCommand[]> {
-    const { notifier, log } = this.#options;
     const isFirst = this.#source === null;
     const old = this.#services;
     const { next, managed, commands } = await this.#next(configuration, options);
@@ -92,23 +91,22 @@ export class HealthController implements HealthApi {
     this.#source = source;
     this.#refusedReload = null;
     for (const service of old) service.release();
-    notifier.use(configuration.globals);
+    this.#options.notifier.use(configuration.globals);
     this.addressesChanged();
     for (const service of old) this.#tellRemoved(service, next);
     if (isFirst && configuration.globals.rsInitNotifies) {
-      for (const service of next) for (const server of service.servers) if (server.up && !server.desired.disabled) this.#notify({ kind: 'server', up: true, service: service.desired, server: server.desired, cause: 'starts up' });
+      for (const service of next) for (const server of service.servers) if (server.up && !server.desired.disabled) this.#announce.startsUp(service, server);
     }
     const sync = await this.#startSync(configuration.globals);
     for (const service of next) {
       // What monitors found out while the table was being changed.
       const late = await this.#converge(service);
-      if (late !== null) this.#problem(service, late.message);
+      if (late !== null) this.#announce.problem(service, late.message);
     }
     for (const service of next) this.#settle(service, isFirst ? 'starts' : 'configuration read again');
     this.#restartTimers();
     const removed = old.filter(({ desired }) => !next.some((service) => service.desired.ids.some((id) => desired.ids.some((other) => serviceKey(id) === serviceKey(other)))));
-    this.#emit({ kind: 'reload', service: '', server: null, state: null, message: `${source}: ${count(next.length, 'service')}, ${count(commands.length, 'change')}${removed.length === 0 ? '' : `, ${count(removed.length, 'service')} removed`}` });
-    log.info(`configuration from ${source}: ${count(next.length, 'service')}, ${count(commands.length, 'change')}`, { source, changes: commands.length });
+    this.#announce.taken(source, next.length, commands.length, removed.length);
     return [...commands, ...sync];
   }
 
@@ -122,7 +120,7 @@ export class HealthController implements HealthApi {
   /** A configuration was to be read again and was not taken: told, and part of the report until one is. */
   refused(source: string, message: string): void {
     this.#refusedReload = { timeMs: this.#options.clock.wallMs(), source, message };
-    this.#emit({ kind: 'problem', service: '', server: null, state: null, message: `${source} was not taken: ${message}` });
+    this.#announce.refused(source, message);
   }
 
   /** Whether a configuration file says what this service holds. */
@@ -138,7 +136,7 @@ export class HealthController implements HealthApi {
 
   report(): HealthReport {
     return {
-      source: this.#source, probes: this.#pool.statistics, foreignChanges: this.#foreignChanges, lostNotifications: this.#options.notifier.lost, refusedReload: this.#refusedReload, timeline: [...this.#timeline],
+      source: this.#source, probes: this.#pool.statistics, foreignChanges: this.#foreignChanges, lostNotifications: this.#options.notifier.lost, refusedReload: this.#refusedReload, timeline: this.#announce.timeline,
       services: this.#services.map((service) => {
         const configured = this.#options.table.service(service.desired.ids[0]!);
         const weights = new Map(configured?.destinations.map(({ address, port, weight }) => [destinationKey(address, port), weight]));
@@ -148,8 +146,7 @@ export class HealthController implements HealthApi {
   }
 
   subscribe(listener: (event: HealthEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#announce.subscribe(listener);
   }
 
   async administer(request: AdminRequest): Promise<AdminState> {
@@ -186,7 +183,7 @@ export class HealthController implements HealthApi {
       const suspended = !ids.some((id) => id.kind === 'fwmark' || this.#options.hasAddress(id.address));
       if (suspended === service.suspended) continue;
       service.suspend(suspended);
-      this.#options.log.info(`${suspended ? 'Suspending' : 'Activating'} health checks of VS ${serviceText(service.desired)}: its address is ${suspended ? 'not ' : ''}on this host`);
+      this.#announce.suspended(service, suspended);
     }
   }
 
@@ -198,14 +195,12 @@ export class HealthController implements HealthApi {
       if (commands.length === 0) continue;
       const refusal = await this.#refused(commands);
       if (refusal !== null) {
-        this.#problem(service, `cannot be put right: ${refusal.message}`);
+        this.#announce.problem(service, `cannot be put right: ${refusal.message}`);
         continue;
       }
       repaired += commands.length;
       this.#foreignChanges += commands.length;
-      const what = commands.map(describeCommand).join(', ');
-      this.#options.log.warn(`${serviceText(service.desired)} was changed by others and put right (${what}): change ${this.#source}, or use tsipvs drain, disable, enable, weight`);
-      this.#emit({ kind: 'foreign', service: serviceText(service.desired), server: null, state: null, message: what });
+      this.#announce.putRight(service, commands.map(describeCommand).join(', '), this.#source);
     }
     return repaired;
   }
@@ -216,12 +211,7 @@ export class HealthController implements HealthApi {
     this.#closed = true;
     for (const stop of this.#stopTimers) stop();
     this.#pool.close();
-    for (const { desired, servers, announcedQuorum } of this.#services) {
-      if (!desired.policy.omega) continue;
-      for (const server of servers) if (server.up && !server.desired.disabled) this.#notify({ kind: 'server', up: false, service: desired, server: server.desired, cause: 'the director ends' });
-      // Also one that is down already: so keepalived does.
-      if (announcedQuorum !== null) this.#notify({ kind: 'service', up: false, service: desired, cause: 'the director ends' });
-    }
+    for (const service of this.#services) if (service.desired.policy.omega) this.#announce.ends(service);
     for (const service of this.#services) service.release();
     await this.#options.notifier.close();
   }
@@ -241,43 +231,28 @@ export class HealthController implements HealthApi {
   }
 
   /** What the new configuration does not have any more ends as if it had failed: so keepalived tells it. */
-  #tellRemoved({ desired, servers, announcedQuorum }: ManagedService, next: readonly ManagedService[]): void {
-    const key = serviceKey(desired.ids[0]!);
-    const successor = next.find((service) => serviceKey(service.desired.ids[0]!) === key);
+  #tellRemoved(service: ManagedService, next: readonly ManagedService[]): void {
+    const key = serviceKey(service.desired.ids[0]!);
+    const successor = next.find(({ desired }) => serviceKey(desired.ids[0]!) === key);
     const cause = 'not in the configuration any more';
-    const name = serviceText(desired);
-    for (const server of servers) {
+    for (const server of service.servers) {
       if (!server.up || server.desired.disabled || successor?.servers.some((one) => one.key === server.key && !one.desired.disabled) === true) continue;
-      this.#notify({ kind: 'server', up: false, service: desired, server: server.desired, cause });
-      this.#emit({ kind: 'server', service: name, server: serverText(desired, server.desired), state: 'down', message: cause });
+      this.#announce.serverRemoved(service, server, cause);
     }
-    if (successor !== undefined || announcedQuorum !== true) return;
-    this.#notify({ kind: 'service', up: false, service: desired, cause });
-    this.#emit({ kind: 'service', service: name, server: null, state: 'down', message: cause });
+    if (successor === undefined && service.announcedQuorum === true) this.#announce.serviceRemoved(service, cause);
   }
 
   #changed(service: ManagedService, change: ServiceChange): void {
     if (this.#closed || !this.#services.includes(service)) return;
-    const { desired } = service;
-    const server = serverText(desired, change.server.desired);
-    if (change.kind === 'still-down') {
-      this.#notify({ kind: 'server', up: false, service: desired, server: change.server.desired, cause: change.cause });
-      this.#emit({ kind: 'server', service: serviceText(desired), server, state: 'down', message: change.cause });
-      this.#options.log.warn(`Service ${server} of VS ${serviceText(desired)} is not up: ${change.cause}`);
-      return;
-    }
-    const ended = change.kind === 'server' && !change.up ? this.#endsOf(service, change.server) : [];
+    const { kind, server, cause } = change;
+    if (kind === 'still-down') return this.#announce.stillDown(service, server, cause);
+    const ended = kind === 'server' && !change.up ? this.#endsOf(service, server) : [];
     void this.#refused([...ended, ...this.#managed.difference(service, this.#options.table)]).then((refusal) => {
-      if (refusal !== null) this.#problem(service, refusal.message);
+      if (refusal !== null) this.#announce.problem(service, refusal.message);
     });
-    if (change.kind === 'server') {
-      this.#notify({ kind: 'server', up: change.up, service: desired, server: change.server.desired, cause: change.cause });
-      this.#emit({ kind: 'server', service: serviceText(desired), server, state: change.up ? 'up' : 'down', message: change.cause });
-      this.#options.log[change.up ? 'info' : 'warn'](`${change.up ? 'Adding' : 'Removing'} service ${server} ${change.up ? 'to' : 'from'} VS ${serviceText(desired)}: ${change.cause}`);
-    } else {
-      this.#emit({ kind: 'weight', service: serviceText(desired), server, state: null, message: change.cause });
-    }
-    this.#settle(service, change.cause);
+    if (kind === 'server') this.#announce.serverChanged(service, server, change.up, cause);
+    else this.#announce.weightChanged(service, server, cause);
+    this.#settle(service, cause);
   }
 
   /** With endFailed: what ends the connections of a server that failed, unless it serves all the same. */
@@ -301,19 +276,12 @@ export class HealthController implements HealthApi {
 
   /** Announce what is new about the quorum and the sorry server. */
   #settle(service: ManagedService, cause: string): void {
-    const { desired } = service;
     const isFirst = service.announcedQuorum === null;
     const decision = service.decide();
     const { quorumChanged, sorryChanged } = service.settle(decision);
-    if (quorumChanged) {
-      const why = quorumChangeText(decision.quorumUp, decision.liveWeight, desired.policy);
-      const text = `${why} for VS ${serviceText(desired)}`;
-      // keepalived says nothing of a quorum that was never there, unless everything is to start down.
-      if (decision.quorumUp || !isFirst || desired.policy.alpha) this.#notify({ kind: 'service', up: decision.quorumUp, service: desired, cause: `${why} (${cause})` });
-      this.#emit({ kind: 'service', service: serviceText(desired), server: null, state: decision.quorumUp ? 'up' : 'down', message: text });
-      this.#options.log[decision.quorumUp ? 'info' : 'warn'](text);
-    }
-    if (sorryChanged) this.#emit({ kind: 'sorry', service: serviceText(desired), server: null, state: decision.sorryInUse ? 'up' : 'down', message: decision.sorryInUse ? 'the sorry server serves' : 'the sorry server is not needed' });
+    // keepalived says nothing of a quorum that was never there, unless everything is to start down.
+    if (quorumChanged) this.#announce.quorumChanged(service, decision.quorumUp, decision.liveWeight, cause, decision.quorumUp || !isFirst || service.desired.policy.alpha);
+    if (sorryChanged) this.#announce.sorryChanged(service, decision.sorryInUse);
     service.wakeAfter(decision.nextChangeMs, () => void this.#converge(service).then(() => this.#settle(service, 'slow start')));
   }
 
@@ -322,15 +290,8 @@ export class HealthController implements HealthApi {
     return this.#refused(this.#managed.difference(service, this.#options.table));
   }
 
-  async #refused(commands: readonly ControlCommand[]): Promise<LvsError | null> {
-    if (commands.length === 0) return null;
-    try {
-      const { results } = await this.#options.api.call('apply', { commands, atomic: true });
-      const refused = results.find((result) => !result.ok && !result.error.message.startsWith('not applied, because')) ?? results.find((result) => !result.ok);
-      return refused === undefined || refused.ok ? null : new LvsError(refused.error.code, refused.error.message);
-    } catch (error) {
-      return error instanceof LvsError ? error : new LvsError('Internal', (error as Error).message);
-    }
+  #refused(commands: readonly ControlCommand[]): Promise<LvsError | null> {
+    return applyAll(this.#options.api, commands);
   }
 
   /** A daemon that cannot be started (its interface may come later) does not keep the services from running. */
@@ -349,22 +310,10 @@ export class HealthController implements HealthApi {
   }
 
   #restartTimers(): void {
+    const every = (intervalMs: number, act: () => Promise<unknown>): () => void => repeatedly(this.#options.clock, intervalMs, act, (error) => this.#options.log.error(error.message));
     for (const stop of this.#stopTimers) stop();
-    this.#stopTimers = [this.#every(REPAIR_INTERVAL_MS, () => this.repair()), this.#every(DRAIN_INTERVAL_MS, () => this.#watchDraining())];
-    if (this.#services.some(({ servers }) => servers.some(({ desired }) => desired.loadMonitor !== null))) this.#stopTimers.push(this.#every(LOAD_INTERVAL_MS, () => this.#readLoads()));
-  }
-
-  #every(intervalMs: number, act: () => Promise<unknown>): () => void {
-    let stop = (): void => {};
-    let stopped = false;
-    const arm = (): void => {
-      if (!stopped) stop = this.#options.clock.after(intervalMs, () => void act().catch((error: Error) => this.#options.log.error(error.message)).then(arm));
-    };
-    arm();
-    return () => {
-      stopped = true;
-      stop();
-    };
+    this.#stopTimers = [every(REPAIR_INTERVAL_MS, () => this.repair()), every(DRAIN_INTERVAL_MS, () => this.#watchDraining())];
+    if (this.#services.some(({ servers }) => servers.some(({ desired }) => desired.loadMonitor !== null))) this.#stopTimers.push(every(LOAD_INTERVAL_MS, () => this.#readLoads()));
   }
 
   async #readLoads(): Promise<void> {
@@ -378,32 +327,14 @@ export class HealthController implements HealthApi {
   }
 
   async #watchDraining(): Promise<void> {
-    for (const { service, id, address, port } of await this.#draining.look(this.#options.api)) {
-      this.#emit({ kind: 'drained', service, server: placeText(id, address, port), state: null, message: 'no connection is left' });
-    }
+    for (const { service, ...place } of await this.#draining.look(this.#options.api)) this.#announce.drained(service, place);
   }
 
-  #administered(service: string, { id, address, port }: AdminRequest, state: AdminState): void {
+  #administered(service: string, request: AdminRequest, state: AdminState): void {
+    const { id, address, port } = request;
     this.#draining[state.state === 'enabled' ? 'remove' : 'add']({ service, id, address, port });
     if (this.#stopTimers.length === 0) this.#restartTimers();
-    const words = [state.state, ...(state.weight === null ? [] : [`weight ${state.weight}`]), ...(state.checks === 'automatic' ? [] : [`forced ${state.checks}`])];
-    this.#emit({ kind: 'admin', service, server: placeText(id, address, port), state: null, message: words.join(', ') });
-  }
-
-  #notify(notice: Notice): void {
-    this.#options.notifier.notify(notice);
-  }
-
-  #problem(service: ManagedService, message: string): void {
-    this.#options.log.error(`${serviceText(service.desired)}: ${message}`);
-    this.#emit({ kind: 'problem', service: serviceText(service.desired), server: null, state: null, message });
-  }
-
-  #emit(event: Omit<HealthEvent, 'timeMs'>): void {
-    const stamped: HealthEvent = { timeMs: this.#options.clock.wallMs(), ...event };
-    this.#timeline.push(stamped);
-    if (this.#timeline.length > KEPT_EVENTS) this.#timeline.shift();
-    for (const listener of [...this.#listeners]) listener(stamped);
+    this.#announce.administered(service, request, state);
   }
 }
 
@@ -414,8 +345,4 @@ function isServer(destination: Destination, { ids }: DesiredService, id: Service
 
 function changesOf({ state, weight, checks }: AdminRequest): Partial<AdminState> {
   return { ...(state === undefined ? {} : { state }), ...(weight === undefined ? {} : { weight }), ...(checks === undefined ? {} : { checks }) };
-}
-
-function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
 }
