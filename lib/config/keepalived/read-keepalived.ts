@@ -47,7 +47,10 @@ export function readKeepalived(path: string, host: ConfigHost): DesiredConfigura
     ...Object.fromEntries(KEPT_BLOCKS.map((name) => [name, keep(name)])),
     bfd_instance: bfdKeyword(bfdInstances, diagnostics, values),
     instance: { read: (line) => { const name = values.word(line); if (name !== null) source.instance = name; } },
-    SSL: { block: { password: keptWord, ca: keptWord, certificate: keptWord, key: keptWord } },
+    SSL: {
+      read: (line) => diagnostics.note(line.place, 'checks have no client certificate', 'SSL_GET offers none to its server', 'SSL'),
+      block: { password: keptWord, ca: keptWord, certificate: keptWord, key: keptWord },
+    },
     global_defs: globalKeyword(globals, scripts, source, values, diagnostics),
     virtual_server_group: groupKeyword(groups, diagnostics, values),
     virtual_server: reader.keyword,

@@ -62,3 +62,8 @@ t.test('VRRP blocks are kept as they stand', async (t) => {
     body: { block: 'vrrp_instance', words: ['vrrp_instance', 'V'], items: [['interface', 'eth0'], ['virtual_router_id', '1'], { words: ['virtual_ipaddress'], block: [['10.0.0.1/24', 'dev', 'eth0']] }] },
   }]);
 });
+
+t.test('an SSL block is told not to give checks a certificate', async (t) => {
+  const text = 'SSL {\n  certificate /etc/c.pem\n  key /etc/k.pem\n}\n';
+  t.match(readKeepalived('x', memoryHost({ x: text })).diagnostics, [{ severity: 'note', line: 1, message: 'checks have no client certificate' }]);
+});
