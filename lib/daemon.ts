@@ -71,7 +71,7 @@ export class Daemon {
     }
   }
 
-  /** "packet on eth0, eth1; one worker (half of 2 processors); 3 services; socket ...". */
+  /** "packet on eth0, eth1; one worker (packet sockets have more only when asked for); 3 services; socket ...". */
   describe(): string {
     const { device, socket, metrics } = this.#options;
     const director = this.#director!;

@@ -56,19 +56,15 @@ export class HealthAnnouncements {
     this.#options.notifier.notify({ kind: 'server', up: true, service: desired, server: server.desired, cause: 'starts up' });
   }
 
-  serverChanged({ desired }: ManagedService, { desired: server }: ManagedServer, up: boolean, cause: string): void {
-    const name = serverText(desired, server);
-    this.#options.notifier.notify({ kind: 'server', up, service: desired, server, cause });
-    this.#emit({ kind: 'server', service: serviceText(desired), server: name, state: up ? 'up' : 'down', message: cause });
-    this.#options.log[up ? 'info' : 'warn'](`${up ? 'Adding' : 'Removing'} service ${name} ${up ? 'to' : 'from'} VS ${serviceText(desired)}: ${cause}`);
+  serverChanged(service: ManagedService, server: ManagedServer, up: boolean, cause: string): void {
+    const name = this.#serverTold(service, server, up, cause);
+    this.#options.log[up ? 'info' : 'warn'](`${up ? 'Adding' : 'Removing'} service ${name} ${up ? 'to' : 'from'} VS ${serviceText(service.desired)}: ${cause}`);
   }
 
   /** A server that was never up failed for good. */
-  stillDown({ desired }: ManagedService, { desired: server }: ManagedServer, cause: string): void {
-    const name = serverText(desired, server);
-    this.#options.notifier.notify({ kind: 'server', up: false, service: desired, server, cause });
-    this.#emit({ kind: 'server', service: serviceText(desired), server: name, state: 'down', message: cause });
-    this.#options.log.warn(`Service ${name} of VS ${serviceText(desired)} is not up: ${cause}`);
+  stillDown(service: ManagedService, server: ManagedServer, cause: string): void {
+    const name = this.#serverTold(service, server, false, cause);
+    this.#options.log.warn(`Service ${name} of VS ${serviceText(service.desired)} is not up: ${cause}`);
   }
 
   weightChanged({ desired }: ManagedService, { desired: server }: ManagedServer, cause: string): void {
@@ -76,9 +72,8 @@ export class HealthAnnouncements {
   }
 
   /** A server that the configuration does not have any more: as if it had failed. */
-  serverRemoved({ desired }: ManagedService, { desired: server }: ManagedServer, cause: string): void {
-    this.#options.notifier.notify({ kind: 'server', up: false, service: desired, server, cause });
-    this.#emit({ kind: 'server', service: serviceText(desired), server: serverText(desired, server), state: 'down', message: cause });
+  serverRemoved(service: ManagedService, server: ManagedServer, cause: string): void {
+    this.#serverTold(service, server, false, cause);
   }
 
   serviceRemoved({ desired }: ManagedService, cause: string): void {
@@ -129,6 +124,14 @@ export class HealthAnnouncements {
   problem({ desired }: ManagedService, message: string): void {
     this.#options.log.error(`${serviceText(desired)}: ${message}`);
     this.#emit({ kind: 'problem', service: serviceText(desired), server: null, state: null, message });
+  }
+
+  /** As a notice and an event; returns the server's name. */
+  #serverTold({ desired }: ManagedService, { desired: server }: ManagedServer, up: boolean, cause: string): string {
+    const name = serverText(desired, server);
+    this.#options.notifier.notify({ kind: 'server', up, service: desired, server, cause });
+    this.#emit({ kind: 'server', service: serviceText(desired), server: name, state: up ? 'up' : 'down', message: cause });
+    return name;
   }
 
   #emit(event: Omit<HealthEvent, 'timeMs'>): void {
