@@ -28,7 +28,7 @@ export function connectionRecord(connections: Connections, conn: number, nowMs: 
     state: stateName(key & 0xff, state),
     expiresSec: Math.max(0, Math.floor(connections.leftMs(conn, nowMs) / 1000)),
     ageSec: Math.max(0, Math.floor(((connections.clock(nowMs) - (connections.created[conn] as number)) | 0) / 1000)),
-    idleSec: Math.max(0, Math.floor(((connections.clock(nowMs) - (words[base + at.LAST_SEEN] as number)) | 0) / 1000)),
+    idleSec: Math.floor(connections.quietMs(conn, connections.clock(nowMs)) / 1000),
     client: family === 4 ? formatAddress(4, words[base + at.SOURCE] as number, 0, 0, 0) : text(addresses, own, 6),
     clientPort: swap16(ports & 0xffff),
     virtual: family === 4 ? formatAddress(4, words[base + at.TARGET] as number, 0, 0, 0) : text(addresses, own + 4, 6),

@@ -19,6 +19,8 @@ import * as at from './connection-layout.ts';
 const FIRST_TIMEOUT_MS = 3000;
 /** A connection that others hang on is given this much longer when it expires. */
 const CONTROLLING_MS = 60_000;
+/** Longer than every timeout; what LAST_SEEN counts comes round an hour later. */
+const MOST_QUIET_MS = 2 ** 32 - 3_600_000;
 
 export interface ConnectionOptions {
   readonly capacity: number;
@@ -284,15 +286,22 @@ export class Connections {
     return this.words[conn * at.CONN_WORDS + at.KEY] !== 0;
   }
 
+  /**
+   * How long no packet has come, ms. `clock` as LAST_SEEN holds it. NB: a forwarder reads the clock of its own round, which may be later than the owner's; what was
+   * seen after `clock` is not quiet, and not quiet for the 49 days that an unsigned difference comes to.
+   */
+  quietMs(conn: number, clock: number): number {
+    const quiet = (clock - (this.words[conn * at.CONN_WORDS + at.LAST_SEEN] as number)) >>> 0;
+    return quiet > MOST_QUIET_MS ? 0 : quiet;
+  }
+
   /** Time left, ms. */
   leftMs(conn: number, nowMs: number): number {
     return this.#left(conn, this.clock(nowMs));
   }
 
   #left(conn: number, clock: number): number {
-    const base = conn * at.CONN_WORDS;
-    const elapsed = (clock - (this.words[base + at.LAST_SEEN] as number)) >>> 0;
-    return ((this.words[base + at.TIMEOUT] as number) >>> 0) - elapsed;
+    return ((this.words[conn * at.CONN_WORDS + at.TIMEOUT] as number) >>> 0) - this.quietMs(conn, clock);
   }
 
   /** How long it waits on, ms, or 0 after the connection was ended. `clock` as LAST_SEEN holds it: a small integer, which is not boxed. */

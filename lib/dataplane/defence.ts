@@ -93,8 +93,7 @@ export class Defence {
   /** todrop_entry: quiet for a minute, at most eight packets, and its turn. */
   #littleUsed(connections: Connections, conn: number, nowMs: number): boolean {
     const base = conn * at.CONN_WORDS;
-    const quietMs = (connections.clock(nowMs) - (connections.words[base + at.LAST_SEEN] as number)) >>> 0;
-    if (quietMs < RECENT_MS) return false;
+    if (connections.quietMs(conn, connections.clock(nowMs)) < RECENT_MS) return false;
     const packets = (connections.words[base + at.PACKETS] as number) >>> 0;
     if (packets >= DROP_RATE.length || DROP_RATE[packets] === 0) return false;
     if (--this.#todrop[packets]! > 0) return false;

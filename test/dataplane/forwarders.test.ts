@@ -134,6 +134,19 @@ t.test('a trace takes every frame away from the forwarders', async (t) => {
   t.equal(handedOver(), before + 1);
 });
 
+t.test('a packet that a forwarder saw a moment later than the owner\'s round began does not end its connection', async (t) => {
+  const helped = serving(new ForwardedDirector(1));
+  const frame = (flags: number): Buffer => tcpFrame(CLIENT_OF_A_FORWARDER, 40001, VIP, 81, flags);
+  for (const flags of [syn, ack, ack]) helped.send(frame(flags));
+  // NB: the first timer of a connection runs out after three seconds, whatever has come since.
+  helped.nowMs += 3015;
+  helped.ownerIsSlow = true;
+  t.equal(helped.sendToForwarders(CL0, 0, [frame(ack)]).length, 1, 'the forwarder has forwarded it');
+  helped.nowMs -= 5;
+  helped.wait(0);
+  t.same(helped.connections().map(({ state, expiresSec, idleSec }) => ({ state, expiresSec, idleSec })), [{ state: 'ESTABLISHED', expiresSec: 900, idleSec: 0 }]);
+});
+
 t.test('the entries of ended connections are used again, but not while a forwarder may be looking at them', async (t) => {
   const helped = serving(new ForwardedDirector(1, { maxConnections: 50 }));
   let refused = 0;
