@@ -48,7 +48,7 @@ export async function parseDaemonOptions(argv: readonly string[], environment: R
     .option('log-level', { choices: LOG_LEVELS, default: 'info' as LogLevel, requiresArg: true, describe: 'Least important level to log' })
     .option('json-logs', { type: 'boolean', default: false, describe: 'Log lines as JSON' })
     .option('max-connections', { type: 'string', default: '1048576', requiresArg: true, describe: 'Entries the connection table may grow to' })
-    .option('workers', { type: 'string', requiresArg: true, describe: 'Threads of the data plane. Default: 1 with packet sockets; under XDP half of the processors it may use, at most 4, and not more than the receive queues of any interface' })
+    .option('workers', { type: 'string', requiresArg: true, describe: 'Threads of the data plane. Default: half of the processors it may use, at most 4; under XDP not more than the receive queues of any interface' })
     .option('own-vips', { type: 'boolean', default: false, describe: 'Answer ARP and neighbour discovery for service addresses that no interface has' })
     .parserConfiguration({ 'greedy-arrays': false, 'parse-numbers': false, 'boolean-negation': false })
     .strict().demandCommand(0, 0, '', 'unexpected argument').version(version).help().alias('help', 'h').alias('version', 'V').wrap(100)

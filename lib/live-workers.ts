@@ -1,10 +1,7 @@
 /**
  * How many data-plane threads there are, and why. Decision only.
  *
- * On packet sockets one, unless more are asked for: with two, under load, the first packets of new DR and TUN connections have reached the host's stack, which reset
- * them (test/system/download and under-load at length show it; the cause is not known).
- *
- * Under XDP by default half of the processors: what the kernel does to receive for a worker, and to deliver what it sends, takes about as much as the worker itself
+ * By default half of the processors: what the kernel does to receive for a worker, and to deliver what it sends, takes about as much as the worker itself
  * (bench/README.md: two workers on two processors are slower than one). An AF_XDP socket belongs to one receive queue, so more workers than queues
  * would have nothing to receive from. And one thread makes all connections, so that very many forwarders would wait for it.
  */
@@ -35,7 +32,6 @@ export function chooseWorkers(wanted: number | null, { device, processors, xdpQu
     return { count: 1, why: 'the pcap device works in one thread' };
   }
   if (wanted !== null) return { count: wanted, why: 'as asked for' };
-  if (xdpQueues.length === 0) return { count: 1, why: 'packet sockets have more only when asked for' };
   const half = Math.max(1, Math.floor(processors / 2));
   const queues = Math.min(...xdpQueues);
   if (queues < Math.min(half, MOST_BY_DEFAULT)) return { count: queues, why: 'the fewest receive queues of an interface under XDP' };
