@@ -70,7 +70,7 @@ function run({ share, workers, interfaces, wakeFd, ownerFd, closing }: Forwarder
       reportedMs = nowMs;
       unreported = frames > 0;
     }
-    if (frames === 0) sleep(unreported ? REPORT_EVERY_MS : Infinity);
+    if (frames === 0) sleep.sleep(unreported ? REPORT_EVERY_MS : Infinity);
   }
   opened.close();
   process.exit(0);

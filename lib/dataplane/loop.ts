@@ -12,7 +12,7 @@ export interface LoopCore {
   advance(sink: FrameSink, nowMs: number): number;
 }
 
-/** While there is work, devices that are dear to look at are looked at once in so many rounds. */
+/** Devices that are dear to look at are looked at once in so many rounds without being told that it is worth it. */
 const LOOK_EVERY = 16;
 
 export class Loop {
@@ -24,8 +24,8 @@ export class Loop {
   readonly #sink: FrameSink;
   readonly #nowMs: () => number;
   readonly #bytes = new Float64Array(1);
-  /** Rounds with frames in a row. */
-  #busy = 0;
+  /** Rounds since devices that are dear to look at were. */
+  #unlooked = 0;
 
   constructor(core: LoopCore, devices: readonly AttachedDevice[], sink: FrameSink, nowMs: () => number) {
     this.#core = core;
@@ -39,15 +39,17 @@ export class Loop {
     return this.#bytes[0]!;
   }
 
-  /** Returns how long the data plane may sleep, in ms: 0 when there was work and may be more. */
-  round(): number {
+  /** `looks`: also at devices that are dear to look at. Returns how long the data plane may sleep, in ms: 0 when there was work and may be more. */
+  round(looks = true): number {
     const devices = this.#devices;
+    const looksEverywhere = looks || ++this.#unlooked >= LOOK_EVERY;
+    if (looksEverywhere) this.#unlooked = 0;
     const startMs = this.#nowMs();
     const idleMs = this.#core.advance(this.#sink, startMs);
     let frames = 0;
     for (let i = 0; i < devices.length; i++) {
       const { device, interfaceIdx } = devices[i]!;
-      if (device.dearToLook === true && this.#busy % LOOK_EVERY !== 0) continue;
+      if (device.dearToLook === true && !looksEverywhere) continue;
       const count = device.receive(device.burst);
       if (count === 0) continue;
       frames += count;
@@ -58,11 +60,7 @@ export class Loop {
     for (let i = 0; i < devices.length; i++) devices[i]!.device.flush();
     for (let i = 0; i < devices.length; i++) devices[i]!.device.recycle();
     this.rounds++;
-    if (frames === 0) {
-      this.#busy = 0;
-      return idleMs;
-    }
-    this.#busy++;
+    if (frames === 0) return idleMs;
     const tookMs = this.#nowMs() - startMs;
     if (tookMs > this.longestBurstMs) this.longestBurstMs = tookMs;
     return 0;

@@ -88,6 +88,7 @@ async function run(setup: WorkerSetup): Promise<void> {
     if (news.includes(true)) for (const fd of setup.forwarderFds) eventfdSignal(fd);
   };
   let sleep = sleepSet();
+  const hostFd = host?.pollFds[0];
   link();
   const posted = new Int32Array(setup.posted);
   let seen = 0;
@@ -99,11 +100,11 @@ async function run(setup: WorkerSetup): Promise<void> {
       drain(setup, requests);
       if (requests.closing !== null) break;
     }
-    const idleMs = loop.round();
+    const idleMs = loop.round(hostFd === undefined || sleep.found(hostFd));
     forwarders?.quiescence.turn();
     if (requests.slice()) continue;
     // NB: no await on the way to poll; one would cost a promise a round.
-    const slept = sleep(Atomics.load(posted, 0) === seen ? settlingMs(forwarders, idleMs) : 0);
+    const slept = sleep.sleep(Atomics.load(posted, 0) === seen ? settlingMs(forwarders, idleMs) : 0);
     if (slept !== null) await slept;
     if (idleMs !== 0) forwarders?.wakeUp();
   }

@@ -207,7 +207,8 @@ export class PacketRing {
     // Fast path: all are there.
     if (unknown === 0 && !isAstray) return count;
     if (isAstray) {
-      // Ring and queue do not tell of the same frames (an error of the socket came between): without any of them, begin anew with what comes.
+      // Ring and queue do not tell of the same frames (an error of the socket came between): without any of them, begin anew with what comes. This ends: none but
+      // frames with a slot of the ring are queued, and no slot is given back meanwhile.
       for (let i = 0; i < long; i++) if (longAt[i] !== NOT_OURS) len[longAt[i] as number] = 0;
       while (this.#fetch(PLACES) > 0);
     }
