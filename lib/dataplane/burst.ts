@@ -21,7 +21,8 @@ import { advanceState } from './connection-state.ts';
 import * as at from './connection-layout.ts';
 import { beginsAnew, firstChunk } from './connection-reuse.ts';
 import type { CoreContext } from './core-context.ts';
-import { BATCH, fastPath, type FastPath } from './fast-path.ts';
+import { FastForwarding } from './fast-forwarding.ts';
+import { BATCH } from './fast-path.ts';
 import { stamp } from './fast-stamp.ts';
 import { FRAGMENT_COMPLETE, FRAGMENT_HELD, type Fragments } from './fragments.ts';
 import { countAnswer, enterForwarding, forwardAnswer, forwardRequest } from './forward/index.ts';
@@ -45,7 +46,7 @@ export class Walk {
   readonly #core: CoreContext;
   readonly #fragments: Fragments;
   readonly #related: ConnectionsByQuote;
-  readonly #fast: FastPath;
+  readonly #fast: FastForwarding;
   readonly #packet = new Packet();
   readonly #clock = new Float64Array(1);
   #interfaceNames: readonly string[] = [];
@@ -57,8 +58,8 @@ export class Walk {
     this.#fragments = fragments;
     this.#related = new ConnectionsByQuote(core);
     const { connections, network } = core;
-    this.#fast = fastPath({
-      words: connections.words, index: connections.index, seed: connections.seed, startMs: connections.startMs,
+    this.#fast = new FastForwarding({
+      words: connections.words, addresses: connections.addresses, cold: connections.cold, index: connections.index, seed: connections.seed, startMs: connections.startMs,
       hops: network.hops.words, resolvedMs: network.hops.resolvedMs, state: network.state, clock: this.#clock, tally: new BurstCounts(core), shared: network.shared,
     });
   }

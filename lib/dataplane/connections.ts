@@ -73,9 +73,10 @@ export class Connections {
     const { capacity } = options;
     this.capacity = capacity;
     this.words = int32Array(capacity * at.CONN_WORDS, options.allocate);
-    this.cold = new Int32Array(capacity * at.COLD_WORDS);
+    const shared = options.sharing == null ? null : options.allocate ?? null;
+    this.cold = int32Array(capacity * at.COLD_WORDS, shared);
     this.created = new Int32Array(capacity);
-    this.addresses = new Int32Array(capacity * at.ADDRESS_WORDS);
+    this.addresses = int32Array(capacity * at.ADDRESS_WORDS, shared);
     this.index = new HashIndex(this.words, 1024, options.allocate ?? null, options.sharing ?? null);
     this.#sharing = options.sharing ?? null;
     this.#pool = new IndexPool(capacity);

@@ -12,6 +12,9 @@ export interface FastContext {
   readonly seed: number;
   /** The moment that LAST_SEEN counts from, ms. */
   readonly startMs: number;
+  /** IPv6: client and virtual address of each connection; and what packets seldom need, the destination's address above all. */
+  readonly addresses: Int32Array;
+  readonly cold: Int32Array;
   /** Next hops (next-hops.ts), and when each was last resolved. */
   readonly hops: Int32Array;
   readonly resolvedMs: Float64Array;

@@ -1,5 +1,5 @@
 /**
- * The walk of nearly every packet: plain IPv4 of a connection that exists, going by NAT, direct routing or an IPIP tunnel to a next hop that is known, and
+ * The walk of nearly every packet (IPv6: fast-path6.ts): plain IPv4 of a connection that exists, going by NAT, direct routing or an IPIP tunnel to a next hop that is known, and
  * changing nothing but counters and the time it was last seen; a TCP super-frame is such a packet, too. Everything else is refused, before anything was written, and takes the
  * walk in burst.ts; whatever is taken here ends exactly as it would there. The bargain: the checks of parse, lookup, state and forward
  * once more, for an eighth of their time.

@@ -6,7 +6,7 @@
  *     nobody      looks into the payload, ends it, or follows it up       no helper, template, one-packet connection
  *     destination is there, and counted
  *     next hop    is the one that the network of today leads to
- *     method      NAT, direct routing, an IPIP tunnel over IPv4; with what that writes in NEW_ADDRESS and DELTAS
+ *     method      NAT, direct routing, of IPv4 an IPIP tunnel over IPv4; with what that writes in NEW_ADDRESS and DELTAS
  *
  * Only the thread that owns the connections writes stamps; forwarders read them. A packet that finds none takes the walk, which is always right.
  */
@@ -15,7 +15,7 @@ import { IPPROTO } from '../model/protocol.ts';
 import { TCP_STATE } from '../model/conn-state.ts';
 import * as at from './connection-layout.ts';
 import type { CoreContext } from './core-context.ts';
-import { EPOCH, FORWARDING4, GENERATION, resetEpoch, STAMP_DIRECT, STAMP_NAT, STAMP_TUNNEL, TCP_MS, UDP_MS, isLateEpoch } from './fast-state.ts';
+import { EPOCH, FORWARDING4, FORWARDING6, GENERATION, resetEpoch, STAMP_DIRECT, STAMP_NAT, STAMP_TUNNEL, TCP_MS, UDP_MS, isLateEpoch } from './fast-state.ts';
 import { HOP_WORDS, MTU, SOURCE4 } from './next-hops.ts';
 import { SLOT_AVAILABLE, SLOT_TUNNEL, SLOT_WORDS } from './services.ts';
 
@@ -49,7 +49,8 @@ function kindOf(core: CoreContext, own: number, answer: boolean): number {
   const base = answer ? own - at.ENTRY_WORDS : own;
   const state = words[base + at.STATE] as number;
   if ((state & SPECIAL) !== 0) return 0;
-  const key = words[own + at.KEY] as number;
+  const six = ((words[own + at.KEY] as number) & at.KEY_IPV6) !== 0;
+  const key = (words[own + at.KEY] as number) & ~at.KEY_IPV6;
   if (key === KEY_UDP) {
     // NB: a datagram of the real server assures the template that its connection hangs on.
     if (words[base + at.TIMEOUT] !== global[UDP_MS] || (answer && (state & at.CONN_CONTROLLED) !== 0)) return 0;
@@ -60,9 +61,10 @@ function kindOf(core: CoreContext, own: number, answer: boolean): number {
   const hop = words[own + at.HOP] as number;
   if (slot < 0 || slots[slot + SLOT_AVAILABLE] === 0 || hop < 0 || words[own + at.HOP_AGE] !== global[GENERATION]) return 0;
   const method = (state & at.METHOD_MASK) >> at.METHOD_SHIFT;
-  if (method === at.METHOD.masq) return answer && global[FORWARDING4] === 0 ? 0 : STAMP_NAT;
+  if (method === at.METHOD.masq) return answer && global[six ? FORWARDING6 : FORWARDING4] === 0 ? 0 : STAMP_NAT;
   if (answer) return 0;
   if (method === at.METHOD.route) return STAMP_DIRECT;
+  if (six) return 0;
   const source = hops[hop * HOP_WORDS + SOURCE4] as number;
   const target = slots[slot + SLOT_TUNNEL] as number;
   if (method !== at.METHOD.tunnel || source === 0 || target === 0 || (hops[hop * HOP_WORDS + MTU] as number) < LEAST_TUNNEL_MTU) return 0;

@@ -24,6 +24,8 @@ export const EPOCH = 7;
 export const STAMP_NAT = 1, STAMP_DIRECT = 2, STAMP_TUNNEL = 3, STAMP_KINDS = 3;
 const EPOCH_STEP = 4;
 const FIRST_EPOCH = EPOCH_STEP, LAST_EPOCH = 1 << 30;
+/** As FORWARDING4 and ACTIVE4, of IPv6. */
+export const FORWARDING6 = 9, ACTIVE6 = 10;
 /** Version of where the index lies (plane-share.ts). */
 export const INDEX_VERSION = 8;
 /** The owner is about to sleep, or does: who has something for it wakes it. */
@@ -62,6 +64,7 @@ export function publish(core: CoreContext): void {
   if (state[UDP_MS] !== core.timeouts.udp || state[TCP_MS] !== core.timeouts.tcp[TCP_STATE.ESTABLISHED] || services.unstamped) nextEpoch(state);
   services.unstamped = false;
   state[ACTIVE4] = services.count4 > 0 ? 1 : 0;
+  state[ACTIVE6] = services.count6 > 0 ? 1 : 0;
   state[UDP_MS] = core.timeouts.udp;
   state[TCP_MS] = core.timeouts.tcp[TCP_STATE.ESTABLISHED] as number;
   state[PMTU_DISC] = core.sysctl.pmtu_disc;

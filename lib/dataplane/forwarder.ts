@@ -9,7 +9,8 @@ import type { FrameBurst, FrameSink } from '../wire/frame.ts';
 import type { AttachedDevice } from '../device/device.ts';
 import { bytesOf } from './burst-bytes.ts';
 import type { FastContext } from './fast-context.ts';
-import { BATCH, fastPath, type FastPath } from './fast-path.ts';
+import { FastForwarding } from './fast-forwarding.ts';
+import { BATCH } from './fast-path.ts';
 import { OWNER_SLEEPS } from './fast-state.ts';
 import { BYTES, FAST, FRAMES, HANDED_OVER, LOST } from './forwarders.ts';
 import type { HandoverWriter } from './handover.ts';
@@ -35,13 +36,13 @@ export interface ForwarderParts {
 
 export class Forwarder {
   readonly #parts: ForwarderParts;
-  readonly #fast: FastPath;
+  readonly #fast: FastForwarding;
   /** Of each device: where in its ring the last frame of the flows with this hash ended. */
   readonly #handedOver: readonly Int32Array[];
 
   constructor(parts: ForwarderParts) {
     this.#parts = parts;
-    this.#fast = fastPath(parts.context);
+    this.#fast = new FastForwarding(parts.context);
     this.#handedOver = parts.devices.map(() => new Int32Array(FLOWS));
   }
 

@@ -100,7 +100,7 @@ export class Forwarders implements ConnectionSharing {
     const { connections, network } = this.#core as CoreContext;
     return this.#forwarders.map(({ totals, figures, rings }, number) => ({
       number, seed: connections.seed, startMs: connections.startMs,
-      words: area(connections.words), state: area(network.state), tables: area(this.#tables), hops: area(network.hops.words), resolvedMs: area(network.hops.resolvedMs),
+      words: area(connections.words), addresses: area(connections.addresses), cold: area(connections.cold), state: area(network.state), tables: area(this.#tables), hops: area(network.hops.words), resolvedMs: area(network.hops.resolvedMs),
       macs: area(network.macs), lines: area(this.#lines), links: area(this.#links), totals: area(totals), figures: area(figures),
       rings: rings.map(({ source, memory }) => ({ ...source, memory: area(memory.u8) })),
     }));

@@ -8,7 +8,7 @@ import { formatAddress } from '../wire/address.ts';
 import { DROP } from '../model/drop-reason.ts';
 import type { Neighbour, NetworkInterface, NetworkState } from '../model/network-state.ts';
 import { int32Array, type Allocate } from '../structures/memory.ts';
-import { FAST_STATE_WORDS, FORWARDING4, GENERATION, IDENTIFICATION, nextEpoch, nextIdentification, resetEpoch } from './fast-state.ts';
+import { FAST_STATE_WORDS, FORWARDING4, FORWARDING6, GENERATION, IDENTIFICATION, nextEpoch, nextIdentification, resetEpoch } from './fast-state.ts';
 import { fragmentIpv4, fragmentIpv6 } from './fragment-output.ts';
 import { FragmentSizes } from './fragment-sizes.ts';
 import { HeldFrames, HELD_MS, parseMac, type HeldFrame } from './neighbours.ts';
@@ -79,7 +79,7 @@ export class Network {
     this.#drops = drops;
     this.scratch = scratch;
     this.state[IDENTIFICATION] = Math.floor(random() * 0x10000);
-    this.state[FORWARDING4] = EMPTY.forwarding4 ? 1 : 0;
+    this.#publishForwarding(EMPTY);
   }
 
   /** Grows whenever cached next-hop indices must be looked up again. */
@@ -101,7 +101,7 @@ export class Network {
 
   apply(state: NetworkState): void {
     this.#known = state;
-    this.state[FORWARDING4] = state.forwarding4 ? 1 : 0;
+    this.#publishForwarding(state);
     this.#publishMacs(state);
     this.#tables = { 4: new RouteTable(routeEntries(state, 4)), 6: new RouteTable(routeEntries(state, 6)) };
     this.#sources = new SourceAddresses(state);
@@ -246,6 +246,11 @@ export class Network {
   #forgetRoutes(): void {
     this.state[GENERATION]!++;
     nextEpoch(this.state);
+  }
+
+  #publishForwarding({ forwarding4, forwarding6 }: NetworkState): void {
+    this.state[FORWARDING4] = forwarding4 ? 1 : 0;
+    this.state[FORWARDING6] = forwarding6 ? 1 : 0;
   }
 
   #publishMacs({ interfaces }: NetworkState): void {

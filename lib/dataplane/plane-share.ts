@@ -68,7 +68,7 @@ export function contextOf(share: PlaneShare, tally: Tally, memoryAt: MemoryAt): 
   const words = int32(share.words);
   const state = int32(share.state);
   return {
-    words, state, index: new SharedIndex(words, state, float64(share.tables), memoryAt), seed: share.seed, startMs: share.startMs,
+    words, addresses: int32(share.addresses), cold: int32(share.cold), state, index: new SharedIndex(words, state, float64(share.tables), memoryAt), seed: share.seed, startMs: share.startMs,
     hops: int32(share.hops), resolvedMs: float64(share.resolvedMs), clock: new Float64Array(1), tally, shared: true,
   };
 }

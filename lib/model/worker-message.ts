@@ -32,6 +32,8 @@ export interface PlaneShare {
   readonly seed: number;
   readonly startMs: number;
   readonly words: MemoryArea;
+  readonly addresses: MemoryArea;
+  readonly cold: MemoryArea;
   readonly state: MemoryArea;
   readonly tables: MemoryArea;
   readonly hops: MemoryArea;

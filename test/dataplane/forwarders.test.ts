@@ -4,7 +4,7 @@ import type { Dataplane } from '../../lib/dataplane/dataplane.ts';
 import { OFFLOAD_PARTIAL } from '../../lib/wire/frame.ts';
 import { ForwardedDirector, workerOf } from '../support/forwarded-director.ts';
 import { TCP_FLAG } from '../support/frame-builder.ts';
-import { CL0, destination, RS0, server, tcpFrame, tcpService, TestDirector, udpFrame, udpService, VIP, type Outcome } from '../support/frames.ts';
+import { CL0, CLIENT6, destination, RS0, server, tcpFrame, tcpService, TestDirector, udpFrame, udpService, VIP, VIP6, type Outcome } from '../support/frames.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 
 const { syn, ack, fin, rst, psh } = TCP_FLAG;
@@ -16,7 +16,13 @@ function serving<D extends TestDirector>(director: D): D {
     .serve(udpService(53), destination(server(4), 5353), destination(server(5), 5353))
     .serve(udpService(54, { persistenceSec: 60 }), destination(server(5), 54), destination(server(6), 54))
     .serve(tcpService(21), destination(server(7), 21))
-    .serve(tcpService(82), destination(server(8), 82, { method: 'tunnel' }));
+    .serve(tcpService(82), destination(server(8), 82, { method: 'tunnel' }))
+    .serve(tcpService(80, { scheduler: 'wlc' }, VIP6), destination(server(1, 6), 8080), destination(server(2, 6), 80, { weight: 3 }))
+    .serve(tcpService(81, { scheduler: 'lc' }, VIP6), destination(server(3, 6), 81, { method: 'route' }), destination(server(1, 6), 81, { method: 'route' }))
+    .serve(udpService(53, {}, VIP6), destination(server(4, 6), 5353), destination(server(5, 6), 5353))
+    .serve(udpService(54, { persistenceSec: 60 }, VIP6), destination(server(5, 6), 54), destination(server(6, 6), 54))
+    .serve(tcpService(21, {}, VIP6), destination(server(7, 6), 21))
+    .serve(tcpService(82, {}, VIP6), destination(server(8, 6), 82, { method: 'tunnel' }));
   return director;
 }
 
@@ -25,12 +31,14 @@ interface RandomFrame { readonly interfaceIdx: number; readonly frame: Buffer; r
 const ANSWERS = [[1, 8080, 80], [2, 80, 80], [4, 5353, 53], [5, 5353, 53], [5, 54, 54], [6, 54, 54], [7, 21, 21]] as const;
 
 function randomFrame(random: SeededRandom, clients = 4): RandomFrame {
-  const client = `203.0.113.${random.below(clients)}`;
-  const port = 40000 + random.below(2);
+  const family = random.pick([4, 4, 6] as const);
+  // NB: few flows of IPv6, so that some of them are established.
+  const client = family === 4 ? `203.0.113.${random.below(clients)}` : `2001:db8:ff::${random.below(2)}`;
+  const port = 40000 + random.below(family === 4 ? 2 : 1);
   const answer = random.chance(0.4);
   const [n, real, virtual] = answer ? random.pick(ANSWERS) : [0, 0, random.pick([80, 80, 81, 53, 54, 21, 82])] as const;
-  const [source, sport, target, dport] = answer ? [server(n), real, client, port] as const : [client, port, VIP, virtual] as const;
-  const flags = random.pick([syn, syn, ack, ack, ack, ack, ack, ack, ack, ack, ack | psh, ack | psh, ack | psh, ack | psh, fin | ack, rst]);
+  const [source, sport, target, dport] = answer ? [server(n, family), real, client, port] as const : [client, port, family === 4 ? VIP : VIP6, virtual] as const;
+  const flags = random.pick([syn, syn, ...Array.from({ length: 14 }, () => ack), ...Array.from({ length: 8 }, () => ack | psh), fin | ack, rst]);
   const data = Buffer.alloc(random.pick([0, 1, 100, 1430, 1460]), random.below(256));
   const ip = { ttl: random.pick([64, 64, 64, 64, 64, 64, 64, 64, 2, 1]), dontFragment: true };
   const frame = virtual === 53 || virtual === 54
@@ -75,8 +83,8 @@ t.test('frame by frame, with two forwarders and without: the same frames leave, 
     const sorted = (director: TestDirector): string[] => director.connections().map((record) => JSON.stringify(record)).sort();
     t.same(sorted(helped), sorted(alone));
     const [owner, ...forwarders] = helped.dataplane.stats().workers;
-    t.ok(forwarders.every(({ fast, handedOver, lost }) => fast > 50 && handedOver > 200 && lost === 0), JSON.stringify(forwarders));
-    t.ok(owner!.fast > 50);
+    t.ok(forwarders.every(({ fast, handedOver, lost }) => fast > 25 && handedOver > 200 && lost === 0), JSON.stringify(forwarders));
+    t.ok(owner!.fast > 25, `${owner!.fast} by the owner`);
   }
 });
 
@@ -132,6 +140,34 @@ t.test('a trace takes every frame away from the forwarders', async (t) => {
   helped.dataplane.trace(null, null);
   helped.send(frame(ack));
   t.equal(handedOver(), before + 1);
+});
+
+t.test('established connections of IPv6 are forwarded without the owner, by NAT, by direct routing, and on the way back', async (t) => {
+  const helped = serving(new ForwardedDirector(1));
+  const byForwarder = (interfaceIdx: number, frame: Buffer): number => {
+    helped.ownerIsSlow = true;
+    const { length } = helped.sendToForwarders(interfaceIdx, 0, [frame]);
+    helped.ownerIsSlow = false;
+    return length;
+  };
+  for (const [virtual, kind] of [[80, 'tcp'], [81, 'tcp'], [53, 'udp']] as const) {
+    let requests = 0, answers = 0;
+    for (let port = 40000; port < 40040; port++) {
+      const frame = (source: string, sport: number, target: string, dport: number, flags: number): Buffer =>
+        (kind === 'udp' ? udpFrame(source, sport, target, dport, 'x') : tcpFrame(source, sport, target, dport, flags));
+      const request = (flags: number): Buffer => frame(CLIENT6, port, VIP6, virtual, flags);
+      const [first] = helped.send(request(syn));
+      const answer = (flags: number): Buffer => frame(first!.dst!, first!.dport!, CLIENT6, port, flags);
+      if (virtual !== 81) helped.send(answer(syn | ack));
+      helped.send(request(ack));
+      helped.send(request(ack));
+      if (virtual !== 81) helped.send(answer(ack));
+      if (workerOf(request(ack), 2) === 1) requests += byForwarder(CL0, request(ack));
+      if (virtual !== 81 && workerOf(answer(ack), 2) === 1) answers += byForwarder(RS0, answer(ack));
+    }
+    t.ok(requests > 5, `port ${virtual}: ${requests} requests`);
+    if (virtual !== 81) t.ok(answers > 5, `port ${virtual}: ${answers} answers`);
+  }
 });
 
 t.test('a packet that a forwarder saw a moment later than the owner\'s round began does not end its connection', async (t) => {

@@ -69,6 +69,7 @@ export class ForwardedDirector extends TestDirector {
 /** By addresses and ports, in one direction as in the other. */
 export function workerOf(frame: Buffer, workers: number): number {
   let sum = 0;
-  for (let at = 26; at < 38 && at < frame.length; at++) sum = (sum + frame[at]! * 31) >>> 0;
+  const [begin, end] = frame.readUInt16BE(12) === 0x86dd ? [22, 58] : [26, 38];
+  for (let at = begin; at < end && at < frame.length; at++) sum = (sum + frame[at]! * 31) >>> 0;
   return (sum >>> 2) % workers;
 }
