@@ -3,7 +3,7 @@
  * connections, fresh headers before each pass), through Dataplane.burst exactly as the live worker calls it. Prints the median
  * nanoseconds per packet.
  *
- * usage: node core.js nat|dr|ipip CONNECTIONS PASSES
+ * usage: node core.js nat|dr|ipip|nat6|dr6 CONNECTIONS PASSES
  */
 import { Dataplane } from '../../lib/dataplane/dataplane.ts';
 import { IPIP_TUNNEL, type ForwardingMethod } from '../../lib/model/destination.ts';
@@ -15,7 +15,7 @@ const DESTINATIONS = 8;
 /** Passes before those that count: enough for the compiler to be done. */
 const WARM_UP_PASSES = 150;
 
-const METHODS: Readonly<Record<string, ForwardingMethod>> = { nat: 'masq', dr: 'route', ipip: 'tunnel' };
+const METHODS: Readonly<Record<string, ForwardingMethod>> = { nat: 'masq', dr: 'route', ipip: 'tunnel', nat6: 'masq', dr6: 'route' };
 
 export interface CoreBench {
   /** Fresh headers to random connections in every frame. */
@@ -32,14 +32,16 @@ export function coreBench(method: string, connections: number): CoreBench {
   const forwarding = METHODS[method];
   if (forwarding === undefined) throw new Error(`unknown method ${method}: one of ${Object.keys(METHODS).join(', ')}`);
   const dataplane = new Dataplane({ maxConnections: Math.max(connections, 1024), ...(nativeProblem() === null ? { allocate: (bytes: number) => allocate(bytes, true) } : {}) });
-  const id: ServiceId = { kind: 'address', protocol: 'udp', address: '192.0.2.10', port: 80 };
-  dataplane.edit({ op: 'network', state: benchNetwork(Array.from({ length: DESTINATIONS }, (_, i) => `10.1.0.${i + 1}`)) }, 0);
-  dataplane.edit({ op: 'addService', service: { id, scheduler: 'rr', schedFlags: 0, persistenceSec: 0, persistenceMask: '255.255.255.255', persistenceEngine: null, onePacket: false } }, 0);
+  const isSix = method.endsWith('6');
+  const server = (n: number): string => `${isSix ? '2001:db8:1::' : '10.1.0.'}${n}`;
+  const id: ServiceId = { kind: 'address', protocol: 'udp', address: isSix ? '2001:db8::10' : '192.0.2.10', port: 80 };
+  dataplane.edit({ op: 'network', state: benchNetwork(Array.from({ length: DESTINATIONS }, (_, i) => server(i + 1))) }, 0);
+  dataplane.edit({ op: 'addService', service: { id, scheduler: 'rr', schedFlags: 0, persistenceSec: 0, persistenceMask: isSix ? '128' : '255.255.255.255', persistenceEngine: null, onePacket: false } }, 0);
   for (let i = 1; i <= DESTINATIONS; i++) {
-    dataplane.edit({ op: 'addDestination', id, destination: { address: `10.1.0.${i}`, port: forwarding === 'masq' ? 8080 : 80, method: forwarding, tunnel: IPIP_TUNNEL, weight: 1, upperThreshold: 0, lowerThreshold: 0 } }, 0);
+    dataplane.edit({ op: 'addDestination', id, destination: { address: server(i), port: forwarding === 'masq' ? 8080 : 80, method: forwarding, tunnel: IPIP_TUNNEL, weight: 1, upperThreshold: 0, lowerThreshold: 0 } }, 0);
   }
   const sink = new CountingSink();
-  const supply = new FrameSupply();
+  const supply = new FrameSupply(isSix ? 'udp6' : 'udp');
   for (let base = 0; base < connections; base += FRAMES) {
     const n = Math.min(FRAMES, connections - base);
     for (let i = 0; i < n; i++) supply.build(i, base + i);
@@ -71,7 +73,7 @@ function measure(method: string, connections: number, passes: number): number {
 if (import.meta.url === `file://${process.argv[1]}`) {
   const [method, connections, passes] = process.argv.slice(2);
   if (method === undefined || !(Number(connections) > 0) || !(Number(passes) > 0)) {
-    process.stderr.write('usage: node core.js nat|dr|ipip CONNECTIONS PASSES\n');
+    process.stderr.write('usage: node core.js nat|dr|ipip|nat6|dr6 CONNECTIONS PASSES\n');
     process.exit(2);
   }
   process.stdout.write(`${measure(method, Number(connections), Number(passes)).toFixed(2)}\n`);

@@ -28,6 +28,7 @@ export class FastForwarding {
   stage(frames: FrameBurst, from: number, count: number): void {
     this.#from = from;
     if (this.#has4) this.#four.stage(frames, from, count);
+    else this.#six.stage(frames, from, count);
   }
 
   /** Forward staged frames from `begin` on, up to `count` or the first one that has to walk; returns its number. */

@@ -7,7 +7,7 @@ const FRAMES = 8192, BURSTS = 32;
 /** The smallest thing there is to allocate, a boxed number. */
 const LEAST_BYTES = 16;
 
-for (const [method, passes] of [['nat', 1221], ['dr', 611], ['ipip', 611]] as const) {
+for (const [method, passes] of [['nat', 1221], ['dr', 611], ['ipip', 611], ['nat6', 200]] as const) {
   const packets = passes * FRAMES;
   t.test(`${packets} packets by ${method} leave the heap as it was, and the collector never runs`, async (t) => {
     const script = join(import.meta.dirname, 'packet-storm.js');

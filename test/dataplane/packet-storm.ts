@@ -2,7 +2,7 @@
  * A process of its own for allocation.test.ts: packets of existing connections through the core, timers between the passes as the live loop runs them, and
  * what that cost the heap. Run with --expose-gc.
  *
- * usage: node --expose-gc packet-storm.js nat|dr|ipip PASSES
+ * usage: node --expose-gc packet-storm.js nat|dr|ipip|nat6|dr6 PASSES
  */
 import { GCProfiler, getHeapStatistics } from 'node:v8';
 import { coreBench } from '../../bench/path/core.ts';
