@@ -12,7 +12,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { closeFd, eventfd, eventfdSignal, nativeProblem } from '../native-shims/index.ts';
+import { closeFd, eventfd, eventfdSignal, nativeProblem, startPopulator } from '../native-shims/index.ts';
 import { InterfaceLock } from './control/interface-lock.ts';
 import type { Log } from './control/log.ts';
 import { SyncGroup } from './control/sync-group.ts';
@@ -195,7 +195,7 @@ export class LivePlane implements DataplaneLink {
       file: workerFile('worker.js'), forwarderFile: workerFile('forwarder-worker.js'),
       forwarderWakes: Array.from({ length: this.#workers.count - 1 }, wakeSignal), device: device === 'pcap' ? 'pcap' : 'packet', maxConnections,
       interfaces: chosen.map(({ index, ifindex, name }) => ({ index, ifindex, name, socketsFd: filter?.has(name) === true ? filter.socketsFd(name) : null })), connTabSize, ownVips, local, onLine: (name, line) => log.info(line, { interface: name }),
-      wake: wakeSignal(), onCrash: onFailure, onResolve: (interfaceIdx, address) => watch.resolveNeighbour(interfaceIdx, address),
+      wake: wakeSignal(), populator: populator(), onCrash: onFailure, onResolve: (interfaceIdx, address) => watch.resolveNeighbour(interfaceIdx, address),
     });
     for (const name of this.#names) for (const line of this.#offloads.prepare(name)) log.info(line, { interface: name });
     const { guard, line } = openGuard({ redirectTo: local?.ifindex ?? 0 });
@@ -304,6 +304,18 @@ export class LivePlane implements DataplaneLink {
       this.#watch?.keepAlive(this.#configured.destinationAddresses());
     }, KEEP_ALIVE_DELAY_MS).unref();
   }
+}
+
+function populator(): { readonly fd: number; close(): void } {
+  const fd = startPopulator();
+  let open = true;
+  return {
+    fd,
+    close: () => {
+      if (open) closeFd(fd);
+      open = false;
+    },
+  };
 }
 
 function wakeSignal(): WakeSignal {

@@ -41,8 +41,9 @@ function compile() {
   if (!include) return 'node_api.h not found (npm install node-api-headers)';
   const files = readdirSync(sources).filter((name) => name.endsWith('.c')).map((name) => join(sources, name));
   mkdirSync(dirname(built), { recursive: true });
+  // NB: nodelete: a thread of its own may outlive the last environment that has it loaded.
   const temporary = `${built}.${process.pid}`;
-  const run = spawnSync(cc, ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fPIC', '-fvisibility=hidden', '-pthread', '-shared', `-I${include}`, '-o', temporary, ...files], {
+  const run = spawnSync(cc, ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fPIC', '-fvisibility=hidden', '-pthread', '-shared', '-Wl,-z,nodelete', `-I${include}`, '-o', temporary, ...files], {
     encoding: 'utf8',
   });
   if (run.status !== 0) {

@@ -301,6 +301,25 @@ export function addressOf(bytes: ArrayBufferView): number {
   return native().addressOf(bytes);
 }
 
+/**
+ * A thread that makes memory resident when asked to by populateSoon(), so that whoever uses it next does not wait for the system to clear its pages. Returns a
+ * descriptor that any thread may ask through; closing it ends the thread, when it has done what it was asked for.
+ */
+export function startPopulator(): number {
+  return check('pthread_create', native().startPopulator());
+}
+
+const populateRequest = new Float64Array(2);
+const populateBytes = new Uint8Array(populateRequest.buffer);
+
+/** Have elements begin .. end - 1 made resident, without waiting for it. Their contents stay. Where that cannot be, nothing happens (Linux before 5.14; too much is asked for at once). */
+export function populateSoon(populatorFd: number, words: Int32Array, begin: number, end: number): void {
+  if (!(begin >= 0 && end > begin && end <= words.length)) throw new RangeError(`elements ${begin} to ${end} of ${words.length}`);
+  populateRequest[0] = native().addressOf(words) + begin * words.BYTES_PER_ELEMENT;
+  populateRequest[1] = (end - begin) * words.BYTES_PER_ELEMENT;
+  native().write(descriptor(populatorFd), populateBytes);
+}
+
 /* ---- the host ---- */
 
 /** 0 where there is no such interface. */

@@ -40,6 +40,7 @@ export interface NativeModule {
   munmap(address: number, length: number): number;
   arrayBufferAt(address: number, length: number): ArrayBuffer;
   addressOf(bytes: ArrayBufferView): number;
+  startPopulator(): number;
   ifNameToIndex(name: Uint8Array): number;
   setns(path: Uint8Array, type: number): number;
   unshare(flags: number): number;

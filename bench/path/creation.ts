@@ -2,7 +2,8 @@
 import { Dataplane } from '../../lib/dataplane/dataplane.ts';
 import { IPIP_TUNNEL, type Destination } from '../../lib/model/destination.ts';
 import type { ServiceId, VirtualService } from '../../lib/model/virtual-service.ts';
-import { allocate, nativeProblem } from '../../native-shims/index.ts';
+import type { Populate } from '../../lib/structures/memory.ts';
+import { allocate, nativeProblem, populateSoon, startPopulator } from '../../native-shims/index.ts';
 import { benchNetwork, CountingSink, FrameSupply, FRAMES } from './workload.ts';
 
 /** Between passes. A half-open connection waits a minute, so about 120,000 are there, and as many end in a pass as begin. */
@@ -30,8 +31,9 @@ export class CreationBench {
   readonly #supply = new FrameSupply('tcp');
   #flow = 0;
 
-  constructor(scheduler: string, destinations: number, maxConnections = 32 * FRAMES) {
-    this.dataplane = new Dataplane({ maxConnections, ...(nativeProblem() === null ? { allocate: (bytes: number) => allocate(bytes, true) } : {}) });
+  /** `ahead`: memory is made resident before it is used, as in live operation. */
+  constructor(scheduler: string, destinations: number, maxConnections = 32 * FRAMES, ahead = false) {
+    this.dataplane = new Dataplane({ maxConnections, ...(nativeProblem() === null ? { allocate: (bytes: number) => allocate(bytes, true), ...(ahead ? populating() : {}) } : {}) });
     this.dataplane.edit({ op: 'network', state: benchNetwork(Array.from({ length: destinations }, (_, n) => destinationNumber(n + 1, scheduler).address)) }, 0);
     this.dataplane.edit({ op: 'addService', service: serviceWith(scheduler) }, 0);
     for (let n = 1; n <= destinations; n++) this.dataplane.edit({ op: 'addDestination', id: ID, destination: destinationNumber(n, scheduler) }, 0);
@@ -55,4 +57,9 @@ export class CreationBench {
     this.dataplane.burst(0, burst, this.sink, this.nowMs);
     return burst.count;
   }
+}
+
+function populating(): { populate: Populate } {
+  const fd = startPopulator();
+  return { populate: (words, begin, end) => populateSoon(fd, words, begin, end) };
 }

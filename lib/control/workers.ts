@@ -20,10 +20,12 @@ export interface WakeSignal {
   close(): void;
 }
 
-export interface WorkerLinkOptions extends Omit<WorkerSetup, 'wakeFd' | 'posted' | 'requests' | 'forwarderFds'> {
+export interface WorkerLinkOptions extends Omit<WorkerSetup, 'wakeFd' | 'posted' | 'requests' | 'forwarderFds' | 'populatorFd'> {
   /** Path or URL of the worker's entry file. */
   readonly file: string | URL;
   readonly wake: WakeSignal;
+  /** The thread that makes memory resident for the worker. */
+  readonly populator: { readonly fd: number; close(): void };
   /** Entry file of forwarders, and what wakes each. */
   readonly forwarderFile: string | URL;
   readonly forwarderWakes: readonly WakeSignal[];
@@ -71,7 +73,7 @@ export class WorkerLink implements DataplaneLink {
     const setup: WorkerSetup = {
       device: options.device, interfaces: options.interfaces, maxConnections: options.maxConnections, connTabSize: options.connTabSize,
       ownVips: options.ownVips, local: options.local, wakeFd: options.wake.fd, posted, requests: channel.port2,
-      forwarderFds: options.forwarderWakes.map(({ fd }) => fd),
+      forwarderFds: options.forwarderWakes.map(({ fd }) => fd), populatorFd: options.populator.fd,
     };
     this.#worker = new Worker(options.file, { workerData: setup, transferList: [channel.port2], name: 'tsipvs dataplane' });
     this.#worker.on('message', (report: WorkerReport) => this.#receive(report));
@@ -254,6 +256,7 @@ export class WorkerLink implements DataplaneLink {
     this.#closed = true;
     this.#requests.close();
     this.#options.wake.close();
+    this.#options.populator.close();
     for (const wake of this.#options.forwarderWakes) wake.close();
     this.#started.reject(new LvsError('Internal', reason));
     for (const waiting of this.#waiting.values()) waiting.reject(new LvsError('Internal', reason));

@@ -5,7 +5,8 @@
  */
 import { HashIndex, type TableSharing } from '../structures/hash-index.ts';
 import { IndexPool } from '../structures/index-pool.ts';
-import { int32Array, type Allocate } from '../structures/memory.ts';
+import { int32Array, type Allocate, type Populate } from '../structures/memory.ts';
+import { PopulateAhead } from '../structures/populate-ahead.ts';
 import { hashWords } from '../structures/seeded-hash.ts';
 import { TimerWheel } from '../structures/timer-wheel.ts';
 import { answersPassHere, boundFlags, prepareNat, type BindTarget } from './connection-binding.ts';
@@ -29,6 +30,8 @@ export interface ConnectionOptions {
   readonly startMs: number;
   /** Where the entries and their index lie; else on the heap. */
   readonly allocate?: Allocate | undefined;
+  /** Has memory made resident before it is used. */
+  readonly populate?: Populate | undefined;
   /** When forwarders look at the same entries. */
   readonly sharing?: ConnectionSharing | null;
 }
@@ -63,6 +66,8 @@ export class Connections {
   /** Ended, but perhaps still looked at. */
   #retired = 0;
   readonly #wheel: TimerWheel;
+  readonly #ahead: PopulateAhead;
+  readonly #addressesAhead: PopulateAhead;
   /** Seed of the index's hash. */
   readonly seed: number;
   readonly startMs: number;
@@ -77,10 +82,14 @@ export class Connections {
     this.cold = int32Array(capacity * at.COLD_WORDS, shared);
     this.created = new Int32Array(capacity);
     this.addresses = int32Array(capacity * at.ADDRESS_WORDS, shared);
-    this.index = new HashIndex(this.words, 1024, options.allocate ?? null, options.sharing ?? null);
+    this.index = new HashIndex(this.words, 1024, options.allocate ?? null, options.sharing ?? null, options.populate ?? null);
     this.#sharing = options.sharing ?? null;
     this.#pool = new IndexPool(capacity);
     this.#wheel = new TimerWheel(capacity, options.startMs);
+    this.#ahead = new PopulateAhead(capacity, [this.words, this.cold, this.created, ...this.#wheel.perEntry], options.populate ?? null);
+    this.#addressesAhead = new PopulateAhead(capacity, [this.addresses], options.populate ?? null);
+    // The first of them, before there is any connection.
+    this.#ahead.use(0);
     this.seed = options.seed;
     this.startMs = options.startMs;
     this.#destinations = destinations;
@@ -130,6 +139,7 @@ export class Connections {
       conn = this.#pool.take();
     }
     if (conn < 0) return -1;
+    if (conn >= this.#ahead.at) this.#ahead.use(conn);
     const words = this.words;
     const cold = this.cold;
     const base = conn * at.CONN_WORDS;
@@ -392,6 +402,7 @@ export class Connections {
   }
 
   #storeAddresses(conn: number, flow: Flow): void {
+    if (conn >= this.#addressesAhead.at) this.#addressesAhead.use(conn);
     const base = conn * at.ADDRESS_WORDS;
     const { addresses } = this;
     addresses[base] = flow.c0; addresses[base + 1] = flow.c1; addresses[base + 2] = flow.c2; addresses[base + 3] = flow.c3;

@@ -10,7 +10,7 @@ import type { ConnectionRecord, DataplaneStats } from '../model/stats.ts';
 import { sysctlDefaults } from '../model/sysctl.ts';
 import type { TableEdit } from '../model/table-edit.ts';
 import type { TraceFilter, TraceRecord } from '../model/trace-record.ts';
-import { int32Array, type Allocate } from '../structures/memory.ts';
+import { int32Array, type Allocate, type Populate } from '../structures/memory.ts';
 import { RewindableRandom } from '../structures/rewindable-random.ts';
 import type { SchedulerEnvironment, SchedulerFactory } from '../schedulers/scheduler.ts';
 import { peek } from '../schedulers/peek.ts';
@@ -63,6 +63,8 @@ export interface DataplaneOptions {
   readonly timersPerAdvance?: number;
   /** Memory for the connection table and its index, huge pages at best. By default ordinary memory. */
   readonly allocate?: Allocate;
+  /** Has memory of the connection table made resident before it is used, by another thread. By default it is cleared as it is used. */
+  readonly populate?: Populate;
   /** Schedulers by name. The registry's by default; the laboratory adds those of research. */
   readonly schedulers?: Readonly<Record<string, SchedulerFactory>> | undefined;
   /** Other threads forward by the same tables, whose memory comes from `allocate`. */
@@ -104,7 +106,7 @@ export class Dataplane {
     this.#env = { now: () => Math.floor(this.#core.nowMs), random, sysctl: (name) => sysctl[name], explain: null };
     const services = new Services(counters, this.#env, options.schedulers, sharing === null ? undefined : int32Array(MOST_SHARED_DESTINATIONS * SLOT_WORDS, allocate));
     const connections = new Connections(services.destinations, {
-      capacity: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, seed: Math.floor(random() * 0x100000000) | 0, startMs, allocate: options.allocate, sharing: this.forwarders,
+      capacity: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, seed: Math.floor(random() * 0x100000000) | 0, startMs, allocate: options.allocate, populate: options.populate, sharing: this.forwarders,
     });
     this.#core = {
       network: this.network, sink: SILENT_SINK, nowMs: startMs, sysctl, drops, icmpLimit: options.limitIcmp === true ? new IcmpLimit() : null, answerBytes: 0,

@@ -5,7 +5,7 @@
  * with pcap devices, whose frames come out of it.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { addressOf, allocate, eventfdSignal, monotonicMs, threadCpuMs } from '../../native-shims/index.ts';
+import { addressOf, allocate, eventfdSignal, monotonicMs, populateSoon, threadCpuMs } from '../../native-shims/index.ts';
 import { PacketDevice } from '../device/af-packet.ts';
 import { GuardPredicate } from '../device/guard-predicate.ts';
 import { OpenDevices } from '../device/open-devices.ts';
@@ -48,7 +48,8 @@ async function run(setup: WorkerSetup): Promise<void> {
   const sources = sourcesOf(setup.interfaces);
   const dataplane = new Dataplane({
     maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs(), timersPerAdvance: TIMERS_PER_ROUND, limitIcmp: true,
-    allocate: (bytes) => allocate(bytes, bytes >= HUGE_BYTES), ...(setup.forwarderFds.length === 0 ? {} : { sharing: { forwarders: setup.forwarderFds.length, sources, addressOf } }),
+    allocate: (bytes) => allocate(bytes, bytes >= HUGE_BYTES), populate: (words, begin, end) => populateSoon(setup.populatorFd, words, begin, end),
+    ...(setup.forwarderFds.length === 0 ? {} : { sharing: { forwarders: setup.forwarderFds.length, sources, addressOf } }),
   });
   const { forwarders } = dataplane;
   const ownVips = setup.ownVips ? new OwnVips() : null;

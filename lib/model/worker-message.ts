@@ -70,6 +70,8 @@ export interface WorkerSetup {
   readonly requests: MessagePort;
   /** eventfds of the forwarders there will be; empty where this worker is the only one. */
   readonly forwarderFds: readonly number[];
+  /** The way to the thread that makes memory resident (native-shims: populateSoon). */
+  readonly populatorFd: number;
 }
 
 /** workerData of a forwarder's thread. */

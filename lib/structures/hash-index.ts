@@ -5,14 +5,15 @@
  *
  * A lookup reads one slot and one record. Removal shifts later slots back, so there are no tombstones and no decay. When half full, a table of
  * twice the size takes over at once, and each later operation carries a few slots across; until that is done a lookup may have to
- * search both. That table was asked for a while before, and its pages were written to one by one, because the system clears a page when it
- * is first touched: all at once that is milliseconds. Nothing ever stops for the whole table.
+ * search both. That table was asked for a while before, and somebody else has made it resident since (Populate), because the system clears a page when it
+ * is first touched: all at once that is milliseconds. Where there is nobody to do it, or not fast enough, what is left is written to page by page shortly before.
+ * Nothing ever stops for the whole table.
  *
  * Other threads may look up while this one changes the tables (TableSharing). What moves at that moment they may miss, never mistake, as long as
  * they compare the record's key, which lookup() does and who uses find() must do.
  */
 import { HashLookup, MOVED } from './hash-lookup.ts';
-import { int32Array, type Allocate } from './memory.ts';
+import { int32Array, type Allocate, type Populate } from './memory.ts';
 
 /** What to do when other threads look things up in the same tables. */
 export interface TableSharing {
@@ -27,10 +28,12 @@ const LEAST_ALLOCATED = 2 << 20;
 const NOTHING = (): void => {};
 /** Old slots carried over by each insertion: twice would do to finish before the new table is half full. */
 const SLOTS_PER_INSERTION = 8;
-/** The next table is made ready from this load on, in eighths; until half full there is an insertion for every eighth slot. */
-const READY_EIGHTHS = 3;
+/** The next table is asked for from this load on, in sixteenths: the one before this has been given back by then. */
+const ASK_SIXTEENTHS = 5;
+/** It is written to from this load on; until half full there is an insertion for every sixteenth slot. */
+const WRITE_SIXTEENTHS = 7;
 /** So many of its words are passed over with each insertion: half as many would do to reach its end in time. */
-const READY_WORDS = 64;
+const READY_WORDS = 128;
 
 export class HashIndex extends HashLookup {
   #count = 0;
@@ -38,6 +41,7 @@ export class HashIndex extends HashLookup {
   /** Slots for which half full is every record there is: no larger table is ever needed. */
   readonly #enough: number;
   readonly #allocate: Allocate | null;
+  readonly #populate: Populate | null;
   readonly #sharing: TableSharing | null;
   /** Give back the memory of the current table, and of the old one. */
   #release: () => void = NOTHING;
@@ -48,10 +52,11 @@ export class HashIndex extends HashLookup {
   #releaseNext: () => void = NOTHING;
 
   /** `records`: record r has its key in words 16r .. 16r+3. `capacity`: slots to begin with, a power of two. */
-  constructor(records: Int32Array, capacity = 1024, allocate: Allocate | null = null, sharing: TableSharing | null = null) {
+  constructor(records: Int32Array, capacity = 1024, allocate: Allocate | null = null, sharing: TableSharing | null = null, populate: Populate | null = null) {
     super(records, int32Array(capacity * 2, sharing === null ? null : allocate));
     this.#enough = 2 * (records.length >> 4);
     this.#allocate = allocate;
+    this.#populate = populate;
     this.#sharing = sharing;
     sharing?.publish(this.slots, null);
   }
@@ -72,7 +77,7 @@ export class HashIndex extends HashLookup {
     this.#count++;
     this.version++;
     if (this.old !== null) this.migrate(SLOTS_PER_INSERTION);
-    if (this.mask + 1 < this.#enough && this.#count * 8 > (this.mask + 1) * READY_EIGHTHS) this.#makeReady();
+    if (this.mask + 1 < this.#enough && this.#count * 16 > (this.mask + 1) * ASK_SIXTEENTHS) this.#makeReady();
   }
 
   /** Take a record out; false if it is not there. */
@@ -141,7 +146,9 @@ export class HashIndex extends HashLookup {
       this.#releaseNext = this.#release;
       this.#release = release;
       this.#nextAt = 0;
+      this.#populate?.(this.#next, 0, this.#next.length);
     }
+    if (this.#count * 16 <= (this.mask + 1) * WRITE_SIXTEENTHS) return;
     if (this.#nextAt < this.#next.length) this.#next[this.#nextAt] = 0;
     this.#nextAt += READY_WORDS;
   }

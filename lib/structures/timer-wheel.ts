@@ -34,11 +34,14 @@ export class TimerWheel {
   /** First tick that has not been handled. */
   #tick: number;
   readonly #time = new Float64Array(1);
+  /** What lies in memory of a word for each entry. */
+  readonly perEntry: readonly Int32Array[];
 
   constructor(capacity: number, startMs: number) {
     this.#next = new Int32Array(capacity);
     this.#previous = new Int32Array(capacity);
     this.#slotOf = new Int32Array(capacity);
+    this.perEntry = [this.#next, this.#previous, this.#slotOf];
     this.#tick = Math.floor(startMs / TICK_MS);
   }
 

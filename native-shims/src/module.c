@@ -55,6 +55,7 @@ NAPI_MODULE_INIT() {
   define_sockets(env, exports);
   define_frames(env, exports);
   define_memory(env, exports);
+  define_populate(env, exports);
   define_system(env, exports);
   define_watch(env, exports);
   return exports;

@@ -43,6 +43,7 @@ void define_files(napi_env env, napi_value exports);
 void define_sockets(napi_env env, napi_value exports);
 void define_frames(napi_env env, napi_value exports);
 void define_memory(napi_env env, napi_value exports);
+void define_populate(napi_env env, napi_value exports);
 void define_system(napi_env env, napi_value exports);
 void define_watch(napi_env env, napi_value exports);
 
