@@ -309,15 +309,10 @@ export function startPopulator(): number {
   return check('pthread_create', native().startPopulator());
 }
 
-const populateRequest = new Float64Array(2);
-const populateBytes = new Uint8Array(populateRequest.buffer);
-
-/** Have elements begin .. end - 1 made resident, without waiting for it. Their contents stay. Where that cannot be, nothing happens (Linux before 5.14; too much is asked for at once). */
+/** Have elements begin .. end - 1 made resident, without waiting for it. Their contents stay. Where that cannot be, nothing happens (Linux before 5.14, or thousands of requests are waiting). */
 export function populateSoon(populatorFd: number, words: Int32Array, begin: number, end: number): void {
   if (!(begin >= 0 && end > begin && end <= words.length)) throw new RangeError(`elements ${begin} to ${end} of ${words.length}`);
-  populateRequest[0] = native().addressOf(words) + begin * words.BYTES_PER_ELEMENT;
-  populateRequest[1] = (end - begin) * words.BYTES_PER_ELEMENT;
-  native().write(descriptor(populatorFd), populateBytes);
+  native().populateSoon(descriptor(populatorFd), words, begin * words.BYTES_PER_ELEMENT, (end - begin) * words.BYTES_PER_ELEMENT);
 }
 
 /* ---- the host ---- */

@@ -41,6 +41,7 @@ export interface NativeModule {
   arrayBufferAt(address: number, length: number): ArrayBuffer;
   addressOf(bytes: ArrayBufferView): number;
   startPopulator(): number;
+  populateSoon(populatorFd: number, words: Int32Array, offset: number, bytes: number): number;
   ifNameToIndex(name: Uint8Array): number;
   setns(path: Uint8Array, type: number): number;
   unshare(flags: number): number;
