@@ -12,7 +12,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { closeFd, eventfd, eventfdSignal, nativeProblem, startPopulator } from '../native-shims/index.ts';
+import { closeFd, endPopulator, eventfd, eventfdSignal, nativeProblem, startPopulator, type Populator } from '../native-shims/index.ts';
 import { InterfaceLock } from './control/interface-lock.ts';
 import type { Log } from './control/log.ts';
 import { SyncGroup } from './control/sync-group.ts';
@@ -306,13 +306,13 @@ export class LivePlane implements DataplaneLink {
   }
 }
 
-function populator(): { readonly fd: number; close(): void } {
-  const fd = startPopulator();
+function populator(): Populator & { close(): void } {
+  const started = startPopulator();
   let open = true;
   return {
-    fd,
+    ...started,
     close: () => {
-      if (open) closeFd(fd);
+      if (open) endPopulator(started);
       open = false;
     },
   };

@@ -273,11 +273,11 @@ export function kick(fd: number): number {
 
 /* ---- memory ---- */
 
-/** A mapping of the kernel's: `release()` unmaps it, after which touching `buffer` crashes; drop all views first. */
+/** A mapping of the kernel's: `release()` unmaps it, or has a populator's thread do so, since that can take long; after that touching `buffer` crashes; drop all views first. */
 export interface Mapping {
   readonly buffer: ArrayBuffer;
   readonly address: number;
-  release(): void;
+  release(populator?: Populator): void;
 }
 
 /** Map a descriptor (a packet ring, or one of several at their offsets), shared; right behind it, in one buffer, `extra` bytes as of allocate(). */
@@ -301,18 +301,29 @@ export function addressOf(bytes: ArrayBufferView): number {
   return native().addressOf(bytes);
 }
 
-/**
- * A thread that makes memory resident when asked to by populateSoon(), so that whoever uses it next does not wait for the system to clear its pages. Returns a
- * descriptor that any thread may ask through; closing it ends the thread, when it has done what it was asked for.
- */
-export function startPopulator(): number {
-  return check('pthread_create', native().startPopulator());
+/** The way to a thread that makes memory resident and gives it back, for any thread of this process that knows these descriptors. */
+export interface Populator {
+  readonly pipeFd: number;
+  readonly wakeFd: number;
+}
+
+/** Starts such a thread: whoever uses memory that was asked for ahead does not wait for the system to clear its pages. */
+export function startPopulator(): Populator {
+  const fds = new Int32Array(2);
+  check('populator', native().startPopulator(fds));
+  return { pipeFd: fds[0]!, wakeFd: fds[1]! };
+}
+
+/** The thread ends when it has done what it was asked for. Nobody may ask any more. */
+export function endPopulator({ pipeFd, wakeFd }: Populator): void {
+  closeFd(pipeFd);
+  eventfdSignal(wakeFd);
 }
 
 /** Have elements begin .. end - 1 made resident, without waiting for it. Their contents stay. Where that cannot be, nothing happens (Linux before 5.14, or thousands of requests are waiting). */
-export function populateSoon(populatorFd: number, words: Int32Array, begin: number, end: number): void {
+export function populateSoon({ pipeFd, wakeFd }: Populator, words: Int32Array, begin: number, end: number): void {
   if (!(begin >= 0 && end > begin && end <= words.length)) throw new RangeError(`elements ${begin} to ${end} of ${words.length}`);
-  native().populateSoon(descriptor(populatorFd), words, begin * words.BYTES_PER_ELEMENT, (end - begin) * words.BYTES_PER_ELEMENT);
+  native().populateSoon(descriptor(pipeFd), descriptor(wakeFd), words, begin * words.BYTES_PER_ELEMENT, (end - begin) * words.BYTES_PER_ELEMENT);
 }
 
 /* ---- the host ---- */
@@ -442,8 +453,12 @@ function map(fd: number, length: number, huge: boolean, offset = 0, extra = 0): 
   return {
     buffer: native().arrayBufferAt(address, length + extra, 1),
     address,
-    release() {
-      if (mapped) native().munmap(address, length + extra);
+    release(populator) {
+      if (mapped) {
+        // NB: what cannot be asked for now stays mapped.
+        if (populator === undefined) native().munmap(address, length + extra);
+        else native().munmapSoon(descriptor(populator.pipeFd), descriptor(populator.wakeFd), address, length + extra);
+      }
       mapped = false;
     },
   };

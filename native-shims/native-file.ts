@@ -40,8 +40,9 @@ export interface NativeModule {
   munmap(address: number, length: number): number;
   arrayBufferAt(address: number, length: number, own: number): ArrayBuffer;
   addressOf(bytes: ArrayBufferView): number;
-  startPopulator(): number;
-  populateSoon(populatorFd: number, words: Int32Array, offset: number, bytes: number): number;
+  startPopulator(out: Int32Array): number;
+  munmapSoon(pipeFd: number, wakeFd: number, address: number, length: number): number;
+  populateSoon(pipeFd: number, wakeFd: number, words: Int32Array, offset: number, bytes: number): number;
   ifNameToIndex(name: Uint8Array): number;
   setns(path: Uint8Array, type: number): number;
   unshare(flags: number): number;

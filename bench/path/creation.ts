@@ -2,7 +2,7 @@
 import { Dataplane } from '../../lib/dataplane/dataplane.ts';
 import { IPIP_TUNNEL, type Destination } from '../../lib/model/destination.ts';
 import type { ServiceId, VirtualService } from '../../lib/model/virtual-service.ts';
-import type { Populate } from '../../lib/structures/memory.ts';
+import type { Allocate, Populate } from '../../lib/structures/memory.ts';
 import { allocate, nativeProblem, populateSoon, startPopulator } from '../../native-shims/index.ts';
 import { benchNetwork, CountingSink, FrameSupply, FRAMES } from './workload.ts';
 
@@ -33,7 +33,7 @@ export class CreationBench {
 
   /** `ahead`: memory is made resident before it is used, as in live operation. */
   constructor(scheduler: string, destinations: number, maxConnections = 32 * FRAMES, ahead = false) {
-    this.dataplane = new Dataplane({ maxConnections, ...(nativeProblem() === null ? { allocate: (bytes: number) => allocate(bytes, true), ...(ahead ? populating() : {}) } : {}) });
+    this.dataplane = new Dataplane({ maxConnections, ...memory(ahead) });
     this.dataplane.edit({ op: 'network', state: benchNetwork(Array.from({ length: destinations }, (_, n) => destinationNumber(n + 1, scheduler).address)) }, 0);
     this.dataplane.edit({ op: 'addService', service: serviceWith(scheduler) }, 0);
     for (let n = 1; n <= destinations; n++) this.dataplane.edit({ op: 'addDestination', id: ID, destination: destinationNumber(n, scheduler) }, 0);
@@ -59,7 +59,16 @@ export class CreationBench {
   }
 }
 
-function populating(): { populate: Populate } {
-  const fd = startPopulator();
-  return { populate: (words, begin, end) => populateSoon(fd, words, begin, end) };
+/** Huge pages; `ahead`: who makes them resident, and gives them back. */
+function memory(ahead: boolean): { allocate?: Allocate; populate?: Populate } {
+  if (nativeProblem() !== null) return {};
+  if (!ahead) return { allocate: (bytes) => allocate(bytes, true) };
+  const populator = startPopulator();
+  return {
+    allocate(bytes) {
+      const mapping = allocate(bytes, true);
+      return { buffer: mapping.buffer, release: () => mapping.release(populator) };
+    },
+    populate: (words, begin, end) => populateSoon(populator, words, begin, end),
+  };
 }

@@ -20,12 +20,12 @@ export interface WakeSignal {
   close(): void;
 }
 
-export interface WorkerLinkOptions extends Omit<WorkerSetup, 'wakeFd' | 'posted' | 'requests' | 'forwarderFds' | 'populatorFd'> {
+export interface WorkerLinkOptions extends Omit<WorkerSetup, 'wakeFd' | 'posted' | 'requests' | 'forwarderFds' | 'populator'> {
   /** Path or URL of the worker's entry file. */
   readonly file: string | URL;
   readonly wake: WakeSignal;
   /** The thread that makes memory resident for the worker. */
-  readonly populator: { readonly fd: number; close(): void };
+  readonly populator: WorkerSetup['populator'] & { close(): void };
   /** Entry file of forwarders, and what wakes each. */
   readonly forwarderFile: string | URL;
   readonly forwarderWakes: readonly WakeSignal[];
@@ -73,7 +73,7 @@ export class WorkerLink implements DataplaneLink {
     const setup: WorkerSetup = {
       device: options.device, interfaces: options.interfaces, maxConnections: options.maxConnections, connTabSize: options.connTabSize,
       ownVips: options.ownVips, local: options.local, wakeFd: options.wake.fd, posted, requests: channel.port2,
-      forwarderFds: options.forwarderWakes.map(({ fd }) => fd), populatorFd: options.populator.fd,
+      forwarderFds: options.forwarderWakes.map(({ fd }) => fd), populator: { pipeFd: options.populator.pipeFd, wakeFd: options.populator.wakeFd },
     };
     this.#worker = new Worker(options.file, { workerData: setup, transferList: [channel.port2], name: 'tsipvs dataplane' });
     this.#worker.on('message', (report: WorkerReport) => this.#receive(report));

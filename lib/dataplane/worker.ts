@@ -48,7 +48,11 @@ async function run(setup: WorkerSetup): Promise<void> {
   const sources = sourcesOf(setup.interfaces);
   const dataplane = new Dataplane({
     maxConnections: setup.maxConnections, connTabSize: setup.connTabSize, startMs: nowMs(), timersPerAdvance: TIMERS_PER_ROUND, limitIcmp: true,
-    allocate: (bytes) => allocate(bytes, bytes >= HUGE_BYTES), populate: (words, begin, end) => populateSoon(setup.populatorFd, words, begin, end),
+    allocate(bytes) {
+      const memory = allocate(bytes, bytes >= HUGE_BYTES);
+      return { buffer: memory.buffer, release: () => memory.release(setup.populator) };
+    },
+    populate: (words, begin, end) => populateSoon(setup.populator, words, begin, end),
     ...(setup.forwarderFds.length === 0 ? {} : { sharing: { forwarders: setup.forwarderFds.length, sources, addressOf } }),
   });
   const { forwarders } = dataplane;

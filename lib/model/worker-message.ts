@@ -71,7 +71,7 @@ export interface WorkerSetup {
   /** eventfds of the forwarders there will be; empty where this worker is the only one. */
   readonly forwarderFds: readonly number[];
   /** The way to the thread that makes memory resident (native-shims: populateSoon). */
-  readonly populatorFd: number;
+  readonly populator: { readonly pipeFd: number; readonly wakeFd: number };
 }
 
 /** workerData of a forwarder's thread. */

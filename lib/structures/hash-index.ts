@@ -5,7 +5,7 @@
  *
  * A lookup reads one slot and one record. Removal shifts later slots back, so there are no tombstones and no decay. When half full, a table of
  * twice the size takes over at once, and each later operation carries a few slots across; until that is done a lookup may have to
- * search both. That table was asked for a while before, and somebody else has made it resident since (Populate), because the system clears a page when it
+ * search both. That table was announced a while before, and somebody else has made it resident since (Populate), because the system clears a page when it
  * is first touched: all at once that is milliseconds. Where there is nobody to do it, or not fast enough, what is left is written to page by page shortly before.
  * Nothing ever stops for the whole table.
  *
@@ -21,6 +21,12 @@ export interface TableSharing {
   publish(current: Int32Array, old: Int32Array | null): void;
   /** Call back when nobody looks at the tables published before any more. */
   after(callback: () => void): void;
+}
+
+/** Zeroed memory of a table, and how to give it back. */
+interface Table {
+  readonly slots: Int32Array;
+  release(): void;
 }
 
 /** Smaller tables are not worth a huge page. */
@@ -40,7 +46,8 @@ export class HashIndex extends HashLookup {
   #oldAt = 0;
   /** Slots for which half full is every record there is: no larger table is ever needed. */
   readonly #enough: number;
-  readonly #allocate: Allocate | null;
+  /** Memory of the tables there may be some time, by slots. NB: all mapped at the start: later, that could mean to wait for whoever makes memory resident. */
+  readonly #reserved = new Map<number, Table>();
   readonly #populate: Populate | null;
   readonly #sharing: TableSharing | null;
   /** Give back the memory of the current table, and of the old one. */
@@ -55,9 +62,14 @@ export class HashIndex extends HashLookup {
   constructor(records: Int32Array, capacity = 1024, allocate: Allocate | null = null, sharing: TableSharing | null = null, populate: Populate | null = null) {
     super(records, int32Array(capacity * 2, sharing === null ? null : allocate));
     this.#enough = 2 * (records.length >> 4);
-    this.#allocate = allocate;
     this.#populate = populate;
     this.#sharing = sharing;
+    for (let slots = 2 * capacity; allocate !== null && slots / 2 < this.#enough; slots *= 2) {
+      const bytes = 2 * slots * Int32Array.BYTES_PER_ELEMENT;
+      if (bytes < LEAST_ALLOCATED && sharing === null) continue;
+      const memory = allocate(bytes);
+      this.#reserved.set(slots, { slots: new Int32Array(memory.buffer, 0, 2 * slots), release: () => memory.release() });
+    }
     sharing?.publish(this.slots, null);
   }
 
@@ -154,10 +166,10 @@ export class HashIndex extends HashLookup {
   }
 
   #table(capacity: number): Int32Array {
-    const bytes = capacity * 2 * Int32Array.BYTES_PER_ELEMENT;
-    const memory = bytes < LEAST_ALLOCATED && this.#sharing === null ? undefined : this.#allocate?.(bytes);
-    this.#release = memory === undefined ? NOTHING : () => memory.release();
-    return memory === undefined ? new Int32Array(capacity * 2) : new Int32Array(memory.buffer, 0, capacity * 2);
+    const table = this.#reserved.get(capacity);
+    this.#reserved.delete(capacity);
+    this.#release = table === undefined ? NOTHING : () => table.release();
+    return table === undefined ? new Int32Array(capacity * 2) : table.slots;
   }
 
   /** Before any record with the same key: takes its slot, and that one moves on to the next free slot. */

@@ -8,7 +8,7 @@ async function start(overrides: { interface?: string; signals?: string[]; crashe
     maxConnections: 1024, connTabSize: 4096, ownVips: false, local: null,
     forwarderFile: new URL('./fake-forwarder.js', import.meta.url), forwarderWakes: Array.from({ length: overrides.forwarders ?? 0 }, () => ({ fd: 0, signal: () => signals.push('forwarder signal'), close: () => signals.push('forwarder close') })),
     wake: { fd: 0, signal: () => signals.push('signal'), close: () => signals.push('close') },
-    populator: { fd: 0, close: () => signals.push('populator close') },
+    populator: { pipeFd: 0, wakeFd: 0, close: () => signals.push('populator close') },
     onResolve: (interfaceIdx, address) => signals.push(`resolve ${interfaceIdx} ${address}`),
     onLine: (name, line) => signals.push(`${name} ${line}`),
     onCrash: (reason) => crashes.push(reason),
