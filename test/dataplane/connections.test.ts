@@ -24,6 +24,25 @@ t.test('thousands of connections are each found in both directions while the ind
   t.match(director.dataplane.stats().services[0]!.destinations, [{ activeConns: 0, inactiveConns: 0 }, { activeConns: 0, inactiveConns: 0 }]);
 });
 
+t.test('memory of connections is asked for before they use it, that of IPv6 addresses only when there are some', async (t) => {
+  const asked: { words: Int32Array; begin: number; end: number }[] = [];
+  const director = new TestDirector({ maxConnections: 20_000, populate: (words, begin, end) => asked.push({ words, begin, end }) }).serve(udpService(), destination(server(1), 53));
+  const entries = (): number[] => asked.filter(({ words }) => words.length % 20_000 === 0).map(({ words, end }) => end / (words.length / 20_000));
+  const shares = (): number[] => asked.filter(({ words }) => words.length % 20_000 === 0).map(({ words }) => words.length / 20_000);
+  t.same(entries(), [16_384, 16_384, 16_384, 16_384, 16_384, 16_384], 'the first of them, before there is any');
+  t.same(shares(), [32, 8, 1, 1, 1, 1], 'entries, what packets do not need, when they were made, and their timers');
+  asked.length = 0;
+  for (let n = 0; n < 8192; n++) director.send(udpFrame(client(n), 40001, VIP, 53, 'q'));
+  t.same(entries(), []);
+  director.send(udpFrame(client(8192), 40001, VIP, 53, 'q'));
+  t.same(entries(), [20_000, 20_000, 20_000, 20_000, 20_000, 20_000]);
+  asked.length = 0;
+  director.serve(udpService(53, {}, VIP6), destination('2001:db8:1::1', 53));
+  director.send(udpFrame(CLIENT6, 40001, VIP6, 53, 'q'));
+  t.same(shares(), [8], 'addresses');
+  t.equal(director.dataplane.stats().connections, 8194);
+});
+
 t.test('a full table refuses new connections with its reason and keeps the old', async (t) => {
   const director = new TestDirector({ maxConnections: 3 }).serve(udpService(), destination(server(1), 53));
   const fates = [0, 1, 2, 3, 4].map((n) => director.send(udpFrame(client(n), 40001, VIP, 53, 'q')).length);

@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -97,6 +97,60 @@ t.test('frames of a datagram socket go out in one call, and a refused one does n
   });
   t.same(got, ['one', 'two', 'three']);
   t.equal(shim.receive(receiver, new Uint8Array(16), null, shim.MSG_DONTWAIT), -shim.EAGAIN);
+});
+
+/** Bytes that are in memory of `bytes` from `address`. */
+function resident(address: number, bytes: number): number {
+  const PAGE = 4096;
+  const entries = Buffer.alloc((bytes / PAGE) * 8);
+  const fd = openSync('/proc/self/pagemap', 'r');
+  readSync(fd, entries, 0, entries.length, (address / PAGE) * 8);
+  closeSync(fd);
+  let pages = 0;
+  for (let at = 7; at < entries.length; at += 8) if ((entries[at]! & 0x80) !== 0) pages++;
+  return pages * PAGE;
+}
+
+async function soon(condition: () => boolean): Promise<boolean> {
+  for (let waits = 0; waits < 1000 && !condition(); waits++) await new Promise((resolve) => setTimeout(resolve, 10));
+  return condition();
+}
+
+const [major, minor] = release().split('.').map(Number) as [number, number];
+const skipPopulating = skip || (major < 5 || (major === 5 && minor < 14) ? 'Linux before 5.14 does not make memory resident when asked to' : false);
+
+t.test('a populator makes what it is asked for resident, changes nothing of it, and gives memory back', { skip: skipPopulating }, async (t) => {
+  const populator = shim.startPopulator();
+  const mapping = shim.allocate(8 << 20);
+  const words = new Int32Array(mapping.buffer);
+  const now = (): number => resident(mapping.address, 8 << 20);
+  const begin = (1 << 20) / 4, end = (5 << 20) / 4;
+  words[300_000] = 42;
+  t.ok(now() < 4 << 20);
+  t.throws(() => shim.populateSoon(populator, words, 5, 5), RangeError);
+  t.throws(() => shim.populateSoon(populator, words, 0, words.length + 1), RangeError);
+  shim.populateSoon(populator, words, begin, end);
+  t.ok(await soon(() => now() >= 4 << 20), 'resident');
+  t.equal(words[300_000], 42);
+  t.equal(words[begin], 0);
+  mapping.release(populator);
+  t.ok(await soon(() => now() < 4 << 20), 'given back');
+  mapping.release(populator);
+  shim.endPopulator(populator);
+  t.ok(await soon(() => !readdirSync('/proc/self/fd').includes(String(populator.wakeFd))), 'the thread has ended and closed what it waited for');
+});
+
+t.test('gigabytes of mappings do not call the garbage collector', { skip }, async (t) => {
+  const script = `
+    import { GCProfiler } from 'node:v8';
+    import * as shim from ${JSON.stringify(compiled)};
+    const keep = [shim.allocate(256 << 20)];
+    const profiler = new GCProfiler();
+    profiler.start();
+    for (let n = 0; n < 50; n++) keep.push(shim.allocate(48 << 20));
+    process.stdout.write(String(profiler.stop().statistics.filter(({ gcType }) => gcType !== 'Scavenge').length));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  t.equal(stdout, '0', stderr);
 });
 
 t.test('a refused call names itself and its error', { skip }, async (t) => {

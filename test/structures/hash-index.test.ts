@@ -113,3 +113,28 @@ t.test('a table with room for every record there is asks for no memory for a lar
   for (let record = 0; record < count; record++) index.insert(hashWords(7, record + 1, 0, 0, 0), record);
   t.same(asked, [2 << 20, 4 << 20], 'the last holds two slots a record');
 });
+
+t.test('the next table is announced whole, long before it takes over, from memory mapped at the start; each is given back once', async (t) => {
+  const records = new Int32Array(RECORDS * 16);
+  const mapped: { bytes: number; released: number }[] = [];
+  const allocate = (bytes: number): { buffer: ArrayBuffer; release(): void } => {
+    const one = { bytes, released: 0 };
+    mapped.push(one);
+    return { buffer: new ArrayBuffer(bytes), release: () => void one.released++ };
+  };
+  const announced: { bytes: number; begin: number; end: number; load: number }[] = [];
+  const sharing = { publish: () => {}, after: (callback: () => void) => callback() };
+  const index = new HashIndex(records, 1024, allocate, sharing, (words, begin, end) => announced.push({ bytes: words.byteLength, begin, end: end * 4, load: index.count / index.capacity }));
+  const sizes = [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072].map((slots) => slots * 8);
+  t.same(mapped.map(({ bytes }) => bytes), sizes);
+  for (let record = 0; record < RECORDS; record++) {
+    records.set([record, 0, 0, 6], record * 16);
+    index.insert(hashWords(42, record, 0, 0, 6), record);
+  }
+  t.equal(mapped.length, sizes.length, 'nothing is mapped on the way');
+  t.same(announced.map(({ bytes, begin, end }) => [bytes, begin, end]), sizes.slice(1).map((bytes) => [bytes, 0, bytes]));
+  for (const { load, bytes } of announced) t.ok(load > 0.3125 && load < 0.32, `table of ${bytes} bytes announced at ${load}`);
+  index.migrate(sizes.at(-1)!);
+  // The one it begins with stays.
+  t.same(mapped.map(({ released }) => released), sizes.map((_, i) => (i > 0 && i < sizes.length - 1 ? 1 : 0)));
+});
