@@ -4,7 +4,7 @@
  *     hits       ns per packet of existing connections, NAT, DR and IPIP at 1k, 100k and 1M, core beside C with prefetch
  *     limits     what the machine allows: C that only copies a frame, and C that only looks a connection up
  *     schedulers ns of a pick and of a connection's whole life with 4, 100 and 1,000 destinations
- *     growth     the longest burst on the way from no connection to a million, and what the heap did
+ *     growth     the longest burst on the way from no connection to a million, with memory made resident ahead and without, and what the heap did
  *
  * C and core take turns, each in a process of its own pinned to the last processor. --quick: one round, fewer passes, three schedulers; --json FILE; --assert:
  * exit 1 when a figure misses its floor; --only hits,limits,schedulers,growth.
