@@ -293,7 +293,7 @@ export function allocate(length: number, huge = false): Mapping {
 /** A view of memory of this process: what allocate() has mapped, in another thread. It must stay mapped as long as the view is used. */
 export function memoryAt(address: number, length: number): ArrayBuffer {
   if (!(address > 0 && length > 0)) throw new RangeError(`memory of ${length} bytes at ${address}`);
-  return native().arrayBufferAt(address, whole(length, 'length'), 0);
+  return native().arrayBufferAt(address, whole(length, 'length'));
 }
 
 /** Address of a typed array's first byte. Only valid while the array is referenced. */
@@ -451,7 +451,7 @@ function map(fd: number, length: number, huge: boolean, offset = 0, extra = 0): 
   const address = check('mmap', native().mmap(fd, whole(length, 'length'), huge ? 1 : 0, offset, extra));
   let mapped = true;
   return {
-    buffer: native().arrayBufferAt(address, length + extra, 1),
+    buffer: native().arrayBufferAt(address, length + extra),
     address,
     release(populator) {
       if (mapped) {

@@ -38,7 +38,7 @@ export interface NativeModule {
   kick(fd: number): number;
   mmap(fd: number, length: number, huge: number, offset: number, extra: number): number;
   munmap(address: number, length: number): number;
-  arrayBufferAt(address: number, length: number, own: number): ArrayBuffer;
+  arrayBufferAt(address: number, length: number): ArrayBuffer;
   addressOf(bytes: ArrayBufferView): number;
   startPopulator(out: Int32Array): number;
   munmapSoon(pipeFd: number, wakeFd: number, address: number, length: number): number;

@@ -7,9 +7,9 @@ import { HashIndex, type TableSharing } from '../structures/hash-index.ts';
 import { IndexPool } from '../structures/index-pool.ts';
 import { int32Array, type Allocate, type Populate } from '../structures/memory.ts';
 import { PopulateAhead } from '../structures/populate-ahead.ts';
-import { hashWords } from '../structures/seeded-hash.ts';
 import { TimerWheel } from '../structures/timer-wheel.ts';
 import { answersPassHere, boundFlags, prepareNat, type BindTarget } from './connection-binding.ts';
+import { ConnectionIndex } from './connection-index.ts';
 import type { DestinationEntry } from './destination-entry.ts';
 import { EngineTemplates } from './engine-templates.ts';
 import type { Flow } from './flow.ts';
@@ -67,7 +67,7 @@ export class Connections {
   #retired = 0;
   readonly #wheel: TimerWheel;
   readonly #ahead: PopulateAhead;
-  readonly #addressesAhead: PopulateAhead;
+  readonly #entries: ConnectionIndex;
   /** Seed of the index's hash. */
   readonly seed: number;
   readonly startMs: number;
@@ -87,7 +87,9 @@ export class Connections {
     this.#pool = new IndexPool(capacity);
     this.#wheel = new TimerWheel(capacity, options.startMs);
     this.#ahead = new PopulateAhead(capacity, [this.words, this.cold, this.created, ...this.#wheel.perEntry], options.populate ?? null);
-    this.#addressesAhead = new PopulateAhead(capacity, [this.addresses], options.populate ?? null);
+    this.#entries = new ConnectionIndex({
+      words: this.words, cold: this.cold, addresses: this.addresses, addressesAhead: new PopulateAhead(capacity, [this.addresses], options.populate ?? null), table: this.index, seed: options.seed,
+    });
     // The first of them, before there is any connection.
     this.#ahead.use(0);
     this.seed = options.seed;
@@ -116,16 +118,12 @@ export class Connections {
 
   /** The entry this packet belongs to: 2i from the client, 2i+1 from the real server; -1 none. */
   lookup(p: Packet): number {
-    const key = p.protocol | at.KEY_USED;
-    if (p.family === 4) return this.index.lookup(hashWords(this.seed, p.s0, p.d0, p.ports, key), p.s0, p.d0, p.ports, key);
-    return this.#lookup6(p.protocol, p.s0, p.s1, p.s2, p.s3, p.d0, p.d1, p.d2, p.d3, p.ports, 0);
+    return this.#entries.lookup(p);
   }
 
   /** The same for a flow given by its words: what quoted packets and templates are looked up by. */
   find(family: 4 | 6, protocol: number, s0: number, s1: number, s2: number, s3: number, d0: number, d1: number, d2: number, d3: number, ports: number, flags = 0): number {
-    if (family === 6) return this.#lookup6(protocol, s0, s1, s2, s3, d0, d1, d2, d3, ports, flags);
-    const key = protocol | at.KEY_USED | flags;
-    return this.index.lookup(hashWords(this.seed, s0, d0, ports, key), s0, d0, ports, key);
+    return this.#entries.find(family, protocol, s0, s1, s2, s3, d0, d1, d2, d3, ports, flags);
   }
 
   /**
@@ -145,21 +143,9 @@ export class Connections {
     const base = conn * at.CONN_WORDS;
     const coldBase = conn * at.COLD_WORDS;
     const template = (flags & at.CONN_TEMPLATE) !== 0;
-    const key = flow.protocol | at.KEY_USED | (flow.family === 6 ? at.KEY_IPV6 : 0) | (template ? at.KEY_TEMPLATE : 0);
-    const ports = flow.clientPort | (flow.virtualPort << 16);
-    let source = flow.c0;
-    let target = flow.v0;
-    if (flow.family === 6) {
-      this.#storeAddresses(conn, flow);
-      source = this.#hash6(flow.c0, flow.c1, flow.c2, flow.c3);
-      target = this.#hash6(flow.v0, flow.v1, flow.v2, flow.v3);
-    }
     words.fill(0, base, base + at.CONN_WORDS);
     cold.fill(0, coldBase, coldBase + at.COLD_WORDS);
-    words[base + at.SOURCE] = source;
-    words[base + at.TARGET] = target;
-    words[base + at.PORTS] = ports;
-    words[base + at.KEY] = key;
+    this.#entries.writeRequestKey(conn, flow, template);
     this.created[conn] = words[base + at.LAST_SEEN] = this.clock(nowMs);
     words[base + at.TIMEOUT] = FIRST_TIMEOUT_MS;
     words[base + at.DESTINATION] = words[base + at.ENTRY_WORDS + at.DESTINATION] = destination === null ? -1 : destination.slot;
@@ -173,8 +159,11 @@ export class Connections {
     if (template) this.templates++;
     if ((flags & at.CONN_NO_CLIENT_PORT) !== 0) this.withoutClientPort++;
     if ((flags & (at.CONN_ONE_PACKET | at.CONN_ENGINE)) === 0) {
-      this.#indexIn(conn);
-      if (destination !== null && !template && answersPassHere(flow, destination)) this.#indexOut(conn, flow, destination, rawPort);
+      this.#entries.insertRequest(conn);
+      if (destination !== null && !template && answersPassHere(flow, destination)) {
+        this.#entries.writeAnswerKey(conn, flow, destination.raw, rawPort);
+        if ((flags & at.CONN_NO_CLIENT_PORT) === 0) this.#entries.insertAnswer(conn);
+      }
     }
     if ((flags & at.CONN_ONE_PACKET) === 0) this.#wheel.arm(conn, nowMs + FIRST_TIMEOUT_MS);
     return conn;
@@ -268,8 +257,8 @@ export class Connections {
     words[out + at.NEW_PORTS] = (words[out + at.NEW_PORTS]! & 0xffff) | (rawPort << 16);
     words[out + at.KEY] = words[base + at.KEY] as number;
     this.setState(conn, words[base + at.STATE]! & ~at.CONN_NO_CLIENT_PORT);
-    this.#indexIn(conn);
-    this.#insertOut(conn);
+    this.#entries.insertRequest(conn);
+    this.#entries.insertAnswer(conn);
   }
 
   /** Nobody looks at this ended connection's entries any more. */
@@ -366,70 +355,11 @@ export class Connections {
     return (state & at.CONN_TEMPLATE) !== 0 && (state & at.STATE_MASK) !== 0;
   }
 
-  #indexIn(conn: number): void {
-    const base = conn * at.CONN_WORDS;
-    const words = this.words;
-    const hash = hashWords(this.seed, words[base] as number, words[base + 1] as number, words[base + 2] as number, words[base + 3] as number);
-    this.cold[conn * at.COLD_WORDS + at.HASH_IN] = hash;
-    this.index.insert(hash, conn * 2);
-  }
-
-  #indexOut(conn: number, flow: Flow, destination: BindTarget, rawPort: number): void {
-    const out = conn * at.CONN_WORDS + at.ENTRY_WORDS;
-    const words = this.words;
-    const { raw } = destination;
-    words[out + at.SOURCE] = flow.family === 4 ? raw[0] as number : this.#hash6(raw[0] as number, raw[1] as number, raw[2] as number, raw[3] as number);
-    words[out + at.TARGET] = words[out - at.ENTRY_WORDS + at.SOURCE] as number;
-    words[out + at.PORTS] = rawPort | (flow.clientPort << 16);
-    words[out + at.KEY] = words[out - at.ENTRY_WORDS + at.KEY] as number;
-    if ((words[out - at.ENTRY_WORDS + at.STATE]! & at.CONN_NO_CLIENT_PORT) === 0) this.#insertOut(conn);
-  }
-
-  #insertOut(conn: number): void {
-    const out = conn * at.CONN_WORDS + at.ENTRY_WORDS;
-    const words = this.words;
-    const hash = hashWords(this.seed, words[out] as number, words[out + 1] as number, words[out + 2] as number, words[out + 3] as number);
-    this.cold[conn * at.COLD_WORDS + at.HASH_OUT] = hash;
-    this.index.insert(hash, conn * 2 + 1);
-  }
-
   #unindex(conn: number): void {
-    const cold = conn * at.COLD_WORDS;
     this.engineTemplates.hide(conn);
-    if ((this.words[conn * at.CONN_WORDS + at.STATE]! & (at.CONN_ONE_PACKET | at.CONN_ENGINE)) !== 0) return;
-    this.index.remove(this.cold[cold + at.HASH_IN] as number, conn * 2);
-    if (this.words[conn * at.CONN_WORDS + at.ENTRY_WORDS + at.KEY] !== 0) this.index.remove(this.cold[cold + at.HASH_OUT] as number, conn * 2 + 1);
-  }
-
-  #storeAddresses(conn: number, flow: Flow): void {
-    if (conn >= this.#addressesAhead.at) this.#addressesAhead.use(conn);
-    const base = conn * at.ADDRESS_WORDS;
-    const { addresses } = this;
-    addresses[base] = flow.c0; addresses[base + 1] = flow.c1; addresses[base + 2] = flow.c2; addresses[base + 3] = flow.c3;
-    addresses[base + 4] = flow.v0; addresses[base + 5] = flow.v1; addresses[base + 6] = flow.v2; addresses[base + 7] = flow.v3;
-  }
-
-  #hash6(w0: number, w1: number, w2: number, w3: number): number {
-    return hashWords(this.seed, w0, w1, w2, w3);
-  }
-
-  #lookup6(protocol: number, s0: number, s1: number, s2: number, s3: number, d0: number, d1: number, d2: number, d3: number, ports: number, flags: number): number {
-    const key = protocol | at.KEY_USED | at.KEY_IPV6 | flags;
-    const source = this.#hash6(s0, s1, s2, s3);
-    const target = this.#hash6(d0, d1, d2, d3);
-    const entry = this.index.lookup(hashWords(this.seed, source, target, ports, key), source, target, ports, key);
-    if (entry < 0) return -1;
-    const { addresses, cold } = this;
-    const own = (entry >> 1) * at.ADDRESS_WORDS;
-    if ((entry & 1) === 0) return same(addresses, own, s0, s1, s2, s3) && same(addresses, own + 4, d0, d1, d2, d3) ? entry : -1;
-    const real = (entry >> 1) * at.COLD_WORDS + at.DESTINATION_ADDRESS;
-    return same(cold, real, s0, s1, s2, s3) && same(addresses, own, d0, d1, d2, d3) ? entry : -1;
+    if ((this.words[conn * at.CONN_WORDS + at.STATE]! & (at.CONN_ONE_PACKET | at.CONN_ENGINE)) === 0) this.#entries.remove(conn);
   }
 }
 
 /** Ports of a template that is not to be used any more: 65535, and 0 for the client. */
 const INVALID_PORTS = 0xffff0000 | 0;
-
-function same(words: Int32Array, begin: number, w0: number, w1: number, w2: number, w3: number): boolean {
-  return words[begin] === w0 && words[begin + 1] === w1 && words[begin + 2] === w2 && words[begin + 3] === w3;
-}

@@ -1,9 +1,4 @@
-/*
- * Memory outside V8: mappings, and views of them as ArrayBuffers. V8 never frees them; the caller unmaps.
- *
- * V8 counts what its ArrayBuffers hold and collects garbage when that has grown by some 64 MiB, which would free nothing here: so mappings are taken out of the
- * count as long as they are there. NB: never more than was counted; less than nothing would count as very much.
- */
+/* Memory outside V8: mappings, and views of them as ArrayBuffers. V8 never frees them; the caller unmaps. */
 #include "shim.h"
 #include <sys/mman.h>
 
@@ -32,20 +27,16 @@ static napi_value mmap_(napi_env env, napi_callback_info info) { /* (fd | -1, le
   return number(env, (double)(uintptr_t)at);
 }
 
-static napi_value munmap_(napi_env env, napi_callback_info info) { /* (address, length): what arrayBufferAt() was asked for as own */
+static napi_value munmap_(napi_env env, napi_callback_info info) { /* (address, length) */
   arguments a = arguments_of(env, info);
-  int64_t counted;
-  napi_adjust_external_memory(env, long_at(&a, 1), &counted);
   return result(env, munmap(pointer_at(&a, 0), (size_t)long_at(&a, 1)));
 }
 
-static napi_value arrayBufferAt(napi_env env, napi_callback_info info) { /* (address, length, own: munmap() follows) -> ArrayBuffer */
+static napi_value arrayBufferAt(napi_env env, napi_callback_info info) { /* (address, length) -> ArrayBuffer */
   arguments a = arguments_of(env, info);
   napi_value buffer = NULL;
-  int64_t counted;
   if (napi_create_external_arraybuffer(env, pointer_at(&a, 0), (size_t)long_at(&a, 1), NULL, NULL, &buffer) != napi_ok)
     napi_throw_error(env, NULL, "this JavaScript engine does not allow ArrayBuffers over foreign memory");
-  else if (int_at(&a, 2)) napi_adjust_external_memory(env, -long_at(&a, 1), &counted);
   return buffer;
 }
 

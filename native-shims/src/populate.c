@@ -125,8 +125,6 @@ static napi_value populateSoon(napi_env env, napi_callback_info info) { /* (pipe
 
 static napi_value munmapSoon(napi_env env, napi_callback_info info) { /* (pipe, eventfd, address, length): as munmap(), but does not wait */
   arguments a = arguments_of(env, info);
-  int64_t counted;
-  napi_adjust_external_memory(env, long_at(&a, 3), &counted);
   return ask(env, &a, (uintptr_t)pointer_at(&a, 2), (size_t)long_at(&a, 3), 1);
 }
 

@@ -140,19 +140,6 @@ t.test('a populator makes what it is asked for resident, changes nothing of it, 
   t.ok(await soon(() => !readdirSync('/proc/self/fd').includes(String(populator.wakeFd))), 'the thread has ended and closed what it waited for');
 });
 
-t.test('gigabytes of mappings do not call the garbage collector', { skip }, async (t) => {
-  const script = `
-    import { GCProfiler } from 'node:v8';
-    import * as shim from ${JSON.stringify(compiled)};
-    const keep = [shim.allocate(256 << 20)];
-    const profiler = new GCProfiler();
-    profiler.start();
-    for (let n = 0; n < 50; n++) keep.push(shim.allocate(48 << 20));
-    process.stdout.write(String(profiler.stop().statistics.filter(({ gcType }) => gcType !== 'Scavenge').length));`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-  t.equal(stdout, '0', stderr);
-});
-
 t.test('a refused call names itself and its error', { skip }, async (t) => {
   t.throws(() => shim.socket(99, 1, 0), { name: 'SystemCallError', call: 'socket', code: 'EAFNOSUPPORT', message: 'socket: EAFNOSUPPORT' });
   t.throws(() => shim.enterNetworkNamespace('/nowhere'), { code: 'ENOENT' });
