@@ -63,6 +63,13 @@ export async function stopProcesses(processes: readonly LabProcess[], timeoutMs 
   while (processes.some(isAlive) && Date.now() < deadline + timeoutMs) await sleep(POLL_MS);
 }
 
+/** SIGKILL, and until they are gone. */
+export async function killProcesses(processes: readonly LabProcess[]): Promise<void> {
+  for (const p of processes) signal(p, 'SIGKILL');
+  const deadline = Date.now() + STOP_TIMEOUT_MS;
+  while (processes.some(isAlive) && Date.now() < deadline) await sleep(POLL_MS);
+}
+
 function signal(target: LabProcess, name: NodeJS.Signals): void {
   if (!isAlive(target)) return;
   try { process.kill(target.pid, name); } catch { /* ended between the two lines */ }

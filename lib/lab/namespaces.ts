@@ -3,6 +3,8 @@
  * a laboratory stands in about half a second. All bridges live in the network namespace, so the host's own namespace gains nothing.
  */
 import { existsSync, readdirSync } from 'node:fs';
+import { killProcesses } from './lab-process.ts';
+import { processStartTicks } from './lab-state.ts';
 import { LabError, runCommand } from './run-command.ts';
 import { allHosts, type LabHost, type LabTopology } from './topology.ts';
 
@@ -50,9 +52,8 @@ export async function removeNamespaces(namespaces: readonly string[]): Promise<v
   for (const namespace of namespaces) {
     if (!namespaceExists(namespace)) continue;
     const { stdout } = await runCommand(['ip', 'netns', 'pids', namespace], { mayFail: true });
-    for (const pid of stdout.split('\n').map(Number).filter((p) => p > 1 && p !== process.pid)) {
-      try { process.kill(pid, 'SIGKILL'); } catch { /* ended meanwhile */ }
-    }
+    const pids = stdout.split('\n').map(Number).filter((pid) => pid > 1 && pid !== process.pid);
+    await killProcesses(pids.map((pid) => ({ what: `in ${namespace}`, pid, startTicks: processStartTicks(pid) ?? '' })));
     await runCommand(['ip', 'netns', 'del', namespace], { mayFail: true });
     if (namespaceExists(namespace)) throw new LabError(`namespace ${namespace} could not be removed: try "ip netns del ${namespace}"`);
   }
