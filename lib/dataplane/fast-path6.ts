@@ -1,7 +1,8 @@
 /**
  * The fast path of IPv6: as fast-path.ts, for packets without extension headers of connections that go by NAT or direct routing. The index knows
  * only hashes of IPv6 addresses, so the addresses themselves are compared behind it. Of a batch only the frames are looked ahead over (touched): three hashes for a
- * packet's flow leave time for the rest.
+ * packet's flow leave time for the rest. What both paths do alike is written in both: a function of another module, or one that two closures
+ * share, would cost more than what it does.
  */
 import * as checksums from '../wire/checksum.ts';
 import * as ethernet from '../wire/ethernet.ts';
