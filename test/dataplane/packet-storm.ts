@@ -32,5 +32,5 @@ const forwardedBefore = bench.sink.transmitted;
 const heapBefore = getHeapStatistics().used_heap_size;
 run(Number(passes));
 const grownBytes = getHeapStatistics().used_heap_size - heapBefore;
-const collections = profiler.stop()!.statistics.length;
+const collections = profiler.stop()!.statistics.map(({ gcType }) => gcType);
 process.stdout.write(`${JSON.stringify({ forwarded: bench.sink.transmitted - forwardedBefore, grownBytes, collections })}\n`);
