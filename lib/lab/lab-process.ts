@@ -59,14 +59,13 @@ export async function stopProcesses(processes: readonly LabProcess[], timeoutMs 
   for (const p of processes) signal(p, 'SIGTERM');
   const deadline = Date.now() + timeoutMs;
   while (processes.some(isAlive) && Date.now() < deadline) await sleep(POLL_MS);
-  for (const p of processes) signal(p, 'SIGKILL');
-  while (processes.some(isAlive) && Date.now() < deadline + timeoutMs) await sleep(POLL_MS);
+  await killProcesses(processes, timeoutMs);
 }
 
 /** SIGKILL, and until they are gone. */
-export async function killProcesses(processes: readonly LabProcess[]): Promise<void> {
+export async function killProcesses(processes: readonly LabProcess[], timeoutMs = STOP_TIMEOUT_MS): Promise<void> {
   for (const p of processes) signal(p, 'SIGKILL');
-  const deadline = Date.now() + STOP_TIMEOUT_MS;
+  const deadline = Date.now() + timeoutMs;
   while (processes.some(isAlive) && Date.now() < deadline) await sleep(POLL_MS);
 }
 
